@@ -1,0 +1,178 @@
+// The contract of the engine: what a Plan is, where its values live, what a run promises.
+//
+// The engine runs a Plan over time. It knows neither Python, nor torch, nor any cell: a cell's forward step and
+// the adjoint derived from it are both just Plans, so one loop over time serves forward and backward.
+//
+// Dimensions (in this order wherever they stand together)
+//   T  steps of the batch            B  sequences in the batch
+//   W  width of a buffer in floats   G  gates: blocks of a product's output, each of the stage's width
+//   K  inner dimension of a product  rows: the sequences that one thread walks
+//
+// A run walks every sequence b over its own steps k = 0 .. length[b]-1; the time index is t = k, or
+// length[b]-1-k when `reverse`. Nothing is read or computed past a sequence's length; every Sequence and State
+// sequence that the Plan writes is filled with zeros there.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace elman {
+
+// Where a value lives. All arrays are float32; the last dimension is contiguous, the others have strides.
+enum class Place : int32_t {
+    Sequence = 0,  // (T, B, W), caller's. Read or written at (t, b). Null is allowed when it is only read: zeros.
+    Shifted = 1,   // (T, B, W), caller's, read only: the value at the step this run visits next; on a sequence's
+                   //   last step in this run, edge[b] of (B, W) instead (null: zeros). The adjoint of a cell walks
+                   //   backward, so for it this is the cell's state before the step.
+    State = 2,     // carried from step to step. previous = the value of step k-1, initial[b] of (B, W) at k = 0
+                   //   (null: zeros); next = the value of step k. Optional outputs: sequence (T, B, W) takes `next`
+                   //   of every step; final (B, W) takes the last `next` (initial, where the length is 0).
+    Vector = 3,    // (W), caller's, read only, the same for every row and step.
+    Sum = 4,       // (W), caller's, written once at the end: what Accumulate added over all rows, steps, threads.
+    Scratch = 5,   // (rows, W), the engine's own; lives within one step.
+};
+
+enum class Side : int32_t { Previous = 0, Next = 1 };  // of a State; Previous for every other place
+
+struct Buffer {
+    Place place;
+    int64_t width;
+};
+
+// W floats of the current row: buffer[column ...].
+struct Port {
+    int32_t buffer;
+    int64_t column;
+    Side side;
+};
+
+// ---- product stage: out[r, :] = start + A[r, :] * M, for every row r that is active at this step ----
+// A is the concatenation of segments (each K_s floats behind a port), K = sum of K_s.
+// weight (rows, columns), row-major, rows may be strided; row0 is the first row used.
+//   transposed = false:  M[k, n] = weight[row0 + n, k]     n < G * width, K = columns      (forward: x Wᵀ)
+//   transposed = true:   M[k, n] = weight[row0 + k, n]     G = 1, width = columns          (adjoint: dy W)
+// start: zeros, or bias (a Vector port of G * width floats), or what `out` already holds (accumulate).
+struct Segment {
+    Port port;
+    int64_t length;
+};
+
+struct ProductStage {
+    int32_t weight;
+    int64_t row0;
+    bool transposed;
+    int64_t gates;
+    int64_t width;
+    std::vector<Segment> segments;
+    Port out;
+    bool has_bias;
+    Port bias;
+    bool accumulate;
+};
+
+// ---- vector stage: a run of instructions over `width` lanes of one row ----
+// Slots 0 .. ports.size()-1 are ports, the `registers` slots after them are tile-local and hold no value at the
+// stage's start. Instructions run in order; dst may be a slot that is also an operand.
+#define ELMAN_OPCODES(X)                                                                                       \
+    X(copy)          /* a                     */                                                               \
+    X(add)           /* a + b                 */                                                               \
+    X(sub)           /* a - b                 */                                                               \
+    X(mul)           /* a * b                 */                                                               \
+    X(div)           /* a / b                 */                                                               \
+    X(mul_add)       /* a * b + c             */                                                               \
+    X(affine)        /* alpha * a + beta      */                                                               \
+    X(maximum)       /* max(a, b), NaN wins   */                                                               \
+    X(minimum)       /* min(a, b), NaN wins   */                                                               \
+    X(abs)           /* |a|                   */                                                               \
+    X(sign)          /* -1, 0 or 1            */                                                               \
+    X(heaviside)     /* a > 0 ? 1 : 0         */                                                               \
+    X(select)        /* a > 0 ? b : c         */                                                               \
+    X(sqrt)          /* square root           */                                                               \
+    X(exp)           /* e^a                   */                                                               \
+    X(log)           /* natural logarithm     */                                                               \
+    X(log1p)         /* log(1 + a)            */                                                               \
+    X(tanh)          /* hyperbolic tangent    */                                                               \
+    X(sigmoid)       /* 1 / (1 + e^-a)        */                                                               \
+    X(relu)          /* max(a, 0), NaN stays  */                                                               \
+    X(sin)           /* sine                  */                                                               \
+    X(cos)           /* cosine                */                                                               \
+    X(tanh_grad)     /* a * (1 - b^2)         */                                                               \
+    X(sigmoid_grad)  /* a * b * (1 - b)       */                                                               \
+    X(accumulate)    /* dst += a; dst must be a Sum port, and a Sum is written in no other way */
+
+enum class Opcode : int32_t {
+#define ELMAN_X(name) name,
+    ELMAN_OPCODES(ELMAN_X)
+#undef ELMAN_X
+        count
+};
+
+struct Instruction {
+    Opcode op;
+    int32_t dst, a, b, c;  // slots; operands that the opcode does not use are -1
+    float alpha, beta;     // immediates of `affine`
+};
+
+struct VectorStage {
+    int64_t width;
+    std::vector<Port> ports;
+    int32_t registers;
+    std::vector<Instruction> instructions;
+};
+
+struct Stage {
+    bool is_product;
+    ProductStage product;
+    VectorStage vector;
+};
+
+struct Weight {
+    int64_t rows, columns;
+};
+
+// Stages run in order within a step. A stage reads what earlier stages of the step wrote, in whatever place.
+struct Plan {
+    std::vector<Buffer> buffers;
+    std::vector<Weight> weights;
+    std::vector<Stage> stages;
+};
+
+// ---- what the caller hands to one run ----
+struct Array {  // a view of the caller's memory; strides in floats; null data: absent
+    float* data = nullptr;
+    int64_t stride_time = 0;
+    int64_t stride_batch = 0;
+};
+
+struct BufferArrays {  // by place: Sequence main; Shifted main, initial (= edge); State initial, main (= sequence),
+                       // final; Vector main; Sum main; Scratch none
+    Array main, initial, final;
+};
+
+struct WeightArray {
+    const float* data = nullptr;
+    int64_t stride_row = 0;
+};
+
+struct Run {
+    int64_t steps = 0, batch = 0;      // T, B
+    const int64_t* lengths = nullptr;  // (B), each in 0 .. T; null: all T
+    bool reverse = false;
+    int threads = 1;
+    std::vector<BufferArrays> buffers;
+    std::vector<WeightArray> weights;
+};
+
+struct EngineError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// Throws EngineError when an index, width or size of the Plan cannot be (every message names the stage).
+void check(const Plan& plan);
+
+// Runs the Plan. Throws EngineError for bad sizes (overflow included) and std::bad_alloc; never aborts.
+void run(const Plan& plan, const Run& run);
+
+}  // namespace elman
