@@ -1,0 +1,71 @@
+"""Which reader runs a Program for which tensors, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from elman.backends import engine
+from elman.errors import BackendError, unknown
+from elman.program import Program
+
+if TYPE_CHECKING:
+    from elman.nn.recurrent import Recurrent
+
+READERS = ("engine", "reference")
+CHOICES = ("auto", *READERS)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The reader that runs, and the reason in words."""
+
+    reader: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.reader}: {self.reason}"
+
+
+def choose(program: Program, device: torch.device, dtype: torch.dtype, backend: str = "auto") -> Choice:
+    """The reader for tensors of that device and dtype.
+
+    Raises `ArgumentError` for an unknown backend and `BackendError` for a named one that cannot serve; only
+    "auto" chooses by itself.
+    """
+    if backend not in CHOICES:
+        raise unknown("backend", backend, CHOICES)
+    if backend == "reference":
+        return Choice("reference", "named by the caller")
+    obstacle = engine.obstacle(program, device, dtype)
+    if backend == "engine":
+        if obstacle:
+            raise BackendError(
+                f"backend: 'engine' cannot run {program.name} here: {obstacle} "
+                'Use backend="auto" or backend="reference".'
+            )
+        return Choice("engine", "named by the caller")
+    if obstacle:
+        return Choice("reference", obstacle)
+    return Choice("engine", f"float32 on the CPU, {engine.describe()}")
+
+
+def choose_for(program: Program, x: Tensor, backend: str) -> Choice:
+    """`choose` for a tensor."""
+    return choose(program, x.device, x.dtype, backend)
+
+
+def explain(layer: Recurrent, input: Tensor | None = None) -> Choice:
+    """Which reader runs `layer`, and why: `print(elman.explain(layer))`.
+
+    Args:
+        layer: a layer of `elman.nn`.
+        input: a tensor as it would be given to the layer; without it, one like the layer's own weights is assumed.
+
+    Raises `BackendError` where the layer names a reader that cannot serve, as the layer itself would.
+    """
+    like = input if input is not None else next(layer.parameters())
+    return choose(layer.cell.program(layer.bias), like.device, like.dtype, layer.backend)

@@ -1,0 +1,118 @@
+"""The reference reader: a Program as a plain loop over time in torch.
+
+Any dtype, any device, differentiable to any order. It is the oracle for every other reader; it is itself held
+against torch.nn and finite differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elman.program import Program
+from elman.program.graph import Instruction, Product, Source, Value
+
+
+class TorchMath:
+    """The namespace `m` of the instruction table, on tensors; what is not here is torch's function of that name."""
+
+    @staticmethod
+    def heaviside(a: Tensor) -> Tensor:
+        return (a > 0).to(a.dtype)
+
+    @staticmethod
+    def select(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        return torch.where(a > 0, b, c)
+
+    @staticmethod
+    def constant(a: Tensor, beta: float) -> Tensor:
+        return torch.full_like(a, beta)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+
+_MATH = TorchMath()
+
+
+def run(
+    program: Program,
+    streams: Sequence[Tensor],
+    parameters: Mapping[str, Tensor],
+    states: Sequence[Tensor],
+    lengths: Tensor | None,
+    reverse: bool,
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The loop over time; arguments and results as in `elman.backends.recurrence`, streams already projected."""
+    steps = streams[0].shape[0]
+    step = _Step(program, parameters)
+    current = list(states)
+    outputs: list[Tensor] = []
+    for t in reversed(range(steps)) if reverse else range(steps):
+        new = step([stream[t] for stream in streams], current)
+        if lengths is not None:
+            active = (t < lengths).unsqueeze(1)
+            outputs.append(torch.where(active, new[0], torch.zeros_like(new[0])))
+            current = [torch.where(active, n, c) for n, c in zip(new, current, strict=True)]
+        else:
+            outputs.append(new[0])
+            current = new
+    if reverse:
+        outputs.reverse()
+    output = torch.stack(outputs) if outputs else states[0].new_zeros((0, *states[0].shape))
+    return output, tuple(current)
+
+
+class _Step:
+    """One time step, with the parameters' gates sliced once."""
+
+    def __init__(self, program: Program, parameters: Mapping[str, Tensor]) -> None:
+        self.program = program
+        self.products = {
+            node: _gates(program, node, parameters)
+            for node in program.graph.nodes
+            if isinstance(node, Product)
+        }
+        self.vectors: dict[Value, Tensor] = {}
+        for source, value in program.graph.inputs.items():
+            if source.kind == "vector":
+                gates = program.parameter(source.name).gates
+                self.vectors[value] = parameters[source.name].chunk(gates)[source.gate]
+
+    def __call__(self, streams: Sequence[Tensor], states: Sequence[Tensor]) -> list[Tensor]:
+        graph = self.program.graph
+        values = dict(self.vectors)
+        rows = states[0].shape[0]
+        for stream, tensor in zip(self.program.streams, streams, strict=True):
+            for gate, part in enumerate(tensor.chunk(stream.count, -1)):
+                source = Source("stream", stream.name, gate)
+                if source in graph.inputs:
+                    values[graph.inputs[source]] = part
+        for state, tensor in zip(self.program.states, states, strict=True):
+            source = Source("state", state.name)
+            if source in graph.inputs:
+                values[graph.inputs[source]] = tensor
+        for node in graph.nodes:
+            operands = [values[v] for v in node.operands]
+            if isinstance(node, Instruction):
+                values[node.out] = node.op.arithmetic(_MATH, *operands, *node.immediates)
+            else:
+                weight, bias = self.products[node]
+                parts = F.linear(operands[0], weight, bias).chunk(node.count, -1)
+                values.update(zip(node.outs, parts, strict=True))
+        new = [values[graph.outputs[Source("state", state.name)]] for state in self.program.states]
+        return [
+            tensor.expand(rows, -1) for tensor in new
+        ]  # a state made of parameters alone has no batch yet
+
+
+def _gates(program: Program, node: Product, parameters: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+    """The rows of the weight and bias that a product uses."""
+    weight = parameters[node.weight]
+    width = weight.shape[0] // program.parameter(node.weight).gates
+    rows = slice(node.first * width, (node.first + node.count) * width)
+    return weight[rows], None if node.bias is None else parameters[node.bias][rows]

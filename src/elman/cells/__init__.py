@@ -1,0 +1,72 @@
+"""The cells, one file each, and what is needed to write another: `Cell`, `State` and the functions of a step."""
+
+from elman.cells.cell import Cell
+from elman.cells.gru import GRU
+from elman.cells.lstm import LSTM
+from elman.cells.registry import create, names, options, register, unregister, variants
+from elman.cells.rnn import RNN
+from elman.program.functions import (
+    ACTIVATIONS,
+    absolute,
+    cos,
+    elu,
+    exp,
+    gelu,
+    hard_sigmoid,
+    hard_tanh,
+    identity,
+    leaky_relu,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    relu,
+    select,
+    sigmoid,
+    sign,
+    silu,
+    sin,
+    softplus,
+    softsign,
+    sqrt,
+    tanh,
+)
+from elman.program.program import State
+
+__all__ = [
+    "ACTIVATIONS",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Cell",
+    "State",
+    "absolute",
+    "cos",
+    "create",
+    "elu",
+    "exp",
+    "gelu",
+    "hard_sigmoid",
+    "hard_tanh",
+    "identity",
+    "leaky_relu",
+    "log",
+    "log1p",
+    "maximum",
+    "minimum",
+    "names",
+    "options",
+    "register",
+    "relu",
+    "select",
+    "sigmoid",
+    "sign",
+    "silu",
+    "sin",
+    "softplus",
+    "softsign",
+    "sqrt",
+    "tanh",
+    "unregister",
+    "variants",
+]

@@ -1,0 +1,120 @@
+"""`Cell`: the base class of every recurrent cell, built in or a user's own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from elman.errors import CellError
+from elman.program.program import Program, State
+from elman.program.symbols import Symbol, fail
+from elman.program.trace import Trace, trace
+
+
+class Cell:
+    """One time step of a recurrent network, written as its equations.
+
+    A subclass declares `states` and writes `step`; everything else is derived from them:
+
+        class Minimal(Cell):
+            states = (State("h"),)
+
+            def step(self, x, h):
+                z = sigmoid(self.project(x, "xz") + self.project(h, "hz"))
+                return (1 - z) * h + z * tanh(self.project(x, "xh"))
+
+    `step(self, x, *states)` receives x of width I and the states as they were before the step, and returns the
+    new states in the order of their declaration; the first one is the cell's output. Widths are symbols: I for
+    the input, H for the hidden features, P for a projected state (torch's `proj_size`).
+
+    Raises `CellError`, naming the line, where the step cannot be traced.
+    """
+
+    states: ClassVar[tuple[State, ...]] | tuple[State, ...] = (State("h"),)
+    _trace: Trace | None = None
+
+    def step(self, x: Symbol, *states: Symbol) -> Symbol | tuple[Symbol, ...]:
+        """The equations of one time step; a subclass writes them."""
+        raise CellError(
+            f"{type(self).__name__} has no step. Write `def step(self, x, *states)` with its equations."
+        )
+
+    def project(
+        self,
+        value: Symbol,
+        name: str,
+        gates: int = 1,
+        *,
+        only: int | tuple[int, int] | None = None,
+        width: str = "H",
+        bias: bool = True,
+        init: str | Sequence[float | None] | float | None = None,
+        bias_init: str | Sequence[float | None] | float | None = None,
+    ) -> Any:
+        """`weight_{name} · value + bias_{name}`; the parameters come into being here.
+
+        Args:
+            value: x, a state, or anything computed from them. Projections of x leave the loop over time.
+            name: of the parameters; weight (gates · width, width of value), bias (gates · width).
+            gates: blocks that are computed by one product, each of `width` features.
+            only: take gate number `only`, or gates `only[0]` up to `only[1]` (exclusive), of that parameter.
+            width: "H" hidden or "P" projected.
+            bias: whether there is a bias (the layer's `bias=False` removes all of them).
+            init, bias_init: a name of `elman.program.INITS`, or numbers for the gates (None: the default).
+
+        Returns:
+            One symbol, or a tuple of as many as there are gates where more than one is asked for.
+        """
+        first, stop = (0, gates) if only is None else (only, only + 1) if isinstance(only, int) else only
+        if not isinstance(value, Symbol):
+            fail(
+                f"project: expected a symbol, got {type(value).__name__}.",
+                "Project x, a state, or a value made of them.",
+            )
+        if not 0 <= first < stop <= gates:
+            fail(f"project: only={only!r} is not within {gates} gates.", "Gates count from 0.")
+        if width not in ("H", "P"):
+            fail(f"project: width {width!r} is unknown.", "Valid: 'H' (hidden), 'P' (projected).")
+        symbols = self._tracing().project(
+            value, name, gates, first, stop - first, width, bias, init, bias_init
+        )
+        return symbols[0] if len(symbols) == 1 else symbols
+
+    def vector(
+        self,
+        name: str,
+        gates: int = 1,
+        *,
+        width: str = "H",
+        init: str | Sequence[float | None] | float | None = None,
+    ) -> Any:
+        """A learned number for each feature, `gates` blocks of them in one parameter of shape (gates · width,).
+
+        Returns one symbol, or a tuple of `gates` symbols. Arguments as in `project`.
+        """
+        symbols = self._tracing().vector(name, gates, width, init)
+        return symbols[0] if len(symbols) == 1 else symbols
+
+    def program(self, bias: bool = True) -> Program:
+        """The traced Program, with the biases of projections or without; traced once and kept."""
+        kept: dict[bool, Program] = self.__dict__.setdefault("_programs", {})
+        if bias not in kept:
+            tracer = copy.copy(self)
+            kept[bias] = trace(tracer, tuple(self.states), bias)
+        return kept[bias]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A pickled or copied cell is traced again when it is needed."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_programs", "_trace")}
+
+    def _tracing(self) -> Trace:
+        if self._trace is None:
+            raise CellError("project and vector work inside step, while the cell is traced.")
+        return self._trace
+
+    def __repr__(self) -> str:
+        options = ", ".join(
+            f"{k}={v!r}" for k, v in vars(self).items() if not k.startswith("_") and k != "states"
+        )
+        return f"{type(self).__name__}({options})"

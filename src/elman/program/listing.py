@@ -1,0 +1,182 @@
+"""A Program as text: the listing a person reads, the same in LaTeX, and a canonical form to hash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from elman.program.graph import Graph, Instruction, Node, Product, Source, Value
+
+if TYPE_CHECKING:
+    from elman.program.program import Program
+
+_SUM, _PRODUCT, _SIGN, _CALL = 1, 2, 3, 4
+
+
+def listing(program: Program) -> str:
+    """One line for each product and for each value with a name or several uses."""
+    states = ", ".join(f"{s.name} ({s.width})" for s in program.states)
+    lines = [f"{program.name}: state {states}"]
+    inputs = program.graph.inputs
+    for stream in program.streams:
+        names = " ".join(_plain(inputs[Source("stream", stream.name, gate)]) for gate in range(stream.count))
+        if stream.weight is not None:
+            lines.append(
+                f"  {names} = {_product(stream.weight, stream.bias, 'x')}   before the loop, for all steps"
+            )
+    for names, expression, is_product in _statements(program.graph, _plain, _infix):
+        lines.append(f"  {names} = {expression}" + ("   product" if is_product else ""))
+    return "\n".join(lines)
+
+
+def latex(program: Program) -> str:
+    """An `aligned` block; products stand inside the lines that use them."""
+    lines = []
+    inputs = program.graph.inputs
+    for stream in program.streams:
+        if stream.weight is None:
+            continue
+        for gate in range(stream.count):
+            name = _latex_name(inputs[Source("stream", stream.name, gate)])
+            lines.append(
+                f"{name} &= {_latex_product(stream.weight, stream.bias, stream.first + gate, 'x_t')}"
+            )
+    for node in program.graph.nodes:
+        if isinstance(node, Product):
+            operand = _latex_name(node.operands[0])
+            for gate, out in enumerate(node.outs):
+                product = _latex_product(node.weight, node.bias, node.first + gate, operand)
+                lines.append(f"{_latex_name(out)} &= {product}")
+        else:
+            lines.extend(
+                f"{names} &= {expression}"
+                for names, expression in _line(program.graph, node, _latex_name, _tex)
+            )
+    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+
+def canonical(graph: Graph) -> str:
+    """The Graph with values numbered in order, free of names that a person chose."""
+    numbers: dict[Value, str] = {}
+    lines = []
+    for source, value in graph.inputs.items():
+        numbers[value] = f"%{len(numbers)}"
+        lines.append(f"{numbers[value]} = {source} {value.width}")
+    for node in graph.nodes:
+        operands = " ".join(numbers[v] for v in node.operands)
+        outs = (node.out,) if isinstance(node, Instruction) else node.outs
+        for out in outs:
+            numbers[out] = f"%{len(numbers)}"
+        head = " ".join(numbers[out] for out in outs)
+        if isinstance(node, Instruction):
+            lines.append(f"{head} = {node.op.name} {operands} {node.immediates} {node.out.width}")
+        else:
+            detail = (node.weight, node.first, node.count, node.bias, node.transposed)
+            lines.append(f"{head} = product {detail} {operands} {outs[0].width}")
+    lines.extend(f"{source} <- {numbers[value]}" for source, value in graph.outputs.items())
+    return "\n".join(lines)
+
+
+def _statements(graph: Graph, name: Callable, render: Callable) -> list[tuple[str, str, bool]]:
+    """(names, expression, is a product) for every line of the listing."""
+    found = []
+    for node in graph.nodes:
+        if isinstance(node, Product):
+            names = " ".join(name(out) for out in node.outs)
+            operands = " ".join(name(v) for v in node.operands)
+            operand = operands if len(node.operands) == 1 else f"[{operands}]"
+            weight = f"{node.weight}ᵀ" if node.transposed else node.weight
+            found.append((names, _product(weight, node.bias, operand), True))
+        else:
+            found.extend((names, text, False) for names, text in _line(graph, node, name, render))
+    return found
+
+
+def _line(graph: Graph, node: Instruction, name: Callable, render: Callable) -> list[tuple[str, str]]:
+    """The line of an instruction, or none where it is written inside the line of its only user."""
+    return [] if _inlined(graph, node.out) else [(name(node.out), render(graph, node)[0])]
+
+
+def _inlined(graph: Graph, value: Value) -> bool:
+    users = graph.consumers().get(value, [])
+    only_user = len(users) == 1 and isinstance(users[0], Instruction)
+    return not value.name and only_user and value not in graph.outputs.values()
+
+
+def _plain(value: Value) -> str:
+    return value.name or f"v{id(value) % 10000}"
+
+
+def _latex_name(value: Value) -> str:
+    """h -> h_{t-1} is the caller's naming: a prime means 'after the step'."""
+    name = _plain(value)
+    if name.endswith("'"):
+        return f"{_escape(name[:-1])}_t"
+    if name.startswith("previous "):
+        return f"{_escape(name.removeprefix('previous '))}_{{t-1}}"
+    return _escape(name)
+
+
+def _escape(name: str) -> str:
+    return name if len(name) == 1 else rf"\mathrm{{{name}}}".replace("_", r"\_")
+
+
+def _product(weight: str, bias: str | None, operand: str) -> str:
+    return f"{weight} · {operand}" + (f" + {bias}" if bias else "")
+
+
+def _latex_product(weight: str, bias: str | None, gate: int, operand: str) -> str:
+    kind = weight.removeprefix("weight_")
+    text = rf"W_{{\mathrm{{{kind}}}}}^{{({gate})}} {operand}"
+    return text + (rf" + b_{{\mathrm{{{kind}}}}}^{{({gate})}}" if bias else "")
+
+
+def _infix(graph: Graph, node: Instruction) -> tuple[str, int]:
+    return _expression(graph, node, _plain, "infix")
+
+
+def _tex(graph: Graph, node: Instruction) -> tuple[str, int]:
+    return _expression(graph, node, _latex_name, "latex")
+
+
+def _expression(graph: Graph, node: Instruction, name: Callable, form: str) -> tuple[str, int]:
+    """(text, precedence) of an instruction with its inlined operands."""
+    producers = graph.producers()
+    op = node.op
+    texts = []
+    for position, value in enumerate(node.operands):
+        producer: Node | None = producers.get(value)
+        if isinstance(producer, Instruction) and _inlined(graph, value):
+            text, precedence = _expression(graph, producer, name, form)
+        else:
+            text, precedence = name(value), _CALL
+        if _needs_brackets(op.name, op.precedence, position, precedence):
+            text = rf"\left({text}\right)" if form == "latex" else f"({text})"
+        texts.append(text)
+    if op.name == "affine":
+        return _affine(texts[0], *node.immediates, dot=r"\," if form == "latex" else " * ")
+    if op.name == "constant":
+        return f"{node.immediates[0]:g}", _CALL
+    return getattr(op, form).format(*texts), op.precedence
+
+
+def _needs_brackets(op: str, outer: int, position: int, inner: int) -> bool:
+    if outer == _CALL:
+        return False
+    if op == "affine":
+        return inner <= _PRODUCT
+    right = position == 1 and op in ("sub", "div")
+    return inner < outer or (right and inner == outer)
+
+
+def _affine(operand: str, alpha: float, beta: float, dot: str) -> tuple[str, int]:
+    """alpha * a + beta without its ones and zeros."""
+    if beta == 0.0:
+        if alpha == -1.0:
+            return f"-{operand}", _SUM
+        return f"{alpha:g}{dot}{operand}", _PRODUCT
+    if alpha < 0:
+        scaled = operand if alpha == -1.0 else f"{-alpha:g}{dot}{operand}"
+        return f"{beta:g} - {scaled}", _SUM
+    scaled = operand if alpha == 1.0 else f"{alpha:g}{dot}{operand}"
+    return f"{scaled} {'-' if beta < 0 else '+'} {abs(beta):g}", _SUM

@@ -1,0 +1,96 @@
+"""A Program: the traced time step of one cell, with its parameters and states."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from elman.program import listing
+from elman.program.cost import Cost, cost
+from elman.program.graph import Graph
+
+
+@dataclass(frozen=True)
+class State:
+    """A vector carried from step to step, `width` features (a symbol: H or P) for each sequence."""
+
+    name: str
+    width: str = "H"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A learned array of a cell: `gates` blocks of `width` rows, by `columns` (None: a vector).
+
+    `init` is one of the names in `INITS`, or a number for each gate (None in it: the default).
+    """
+
+    name: str
+    gates: int
+    width: str
+    columns: str | None = None
+    init: str | tuple[float | None, ...] = "uniform"
+
+    def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """Numbers for the symbols: `sizes` maps "I", "H", "P" to features."""
+        rows = self.gates * sizes[self.width]
+        return (rows,) if self.columns is None else (rows, sizes[self.columns])
+
+
+#: Named initialisations. `uniform` is U(-1/√H, 1/√H), torch's default for recurrent layers; `orthogonal` and
+#: `identity` hold for each gate's block by itself; `glorot` is U(±√(6 / (rows + columns))) for each block.
+INITS = ("uniform", "orthogonal", "identity", "glorot", "zeros", "ones")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What enters each step from outside: x itself (`weight` None), or a projection of x taken for all steps
+    at once before the loop: gates `first` … `first + count - 1` of `weight`, plus `bias`."""
+
+    name: str
+    width: str
+    weight: str | None = None
+    bias: str | None = None
+    first: int = 0
+    count: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """The equations of one time step, ready for the readers; made by `Cell.program`.
+
+    The output of a step is its first state. `print(program)` shows the listing.
+    """
+
+    name: str
+    states: tuple[State, ...]
+    parameters: tuple[Parameter, ...]
+    streams: tuple[Stream, ...]
+    graph: Graph
+
+    def __str__(self) -> str:
+        return listing.listing(self)
+
+    def latex(self) -> str:
+        r"""The equations as an `aligned` block, one line for each value that the cell's author named."""
+        return listing.latex(self)
+
+    def cost(self, batch: int, time: int, input: int, hidden: int, projection: int = 0) -> Cost:
+        """Parameters, and floating-point operations and bytes of one forward pass.
+
+        Args:
+            batch: sequences. time: steps. input, hidden, projection: features (projection 0: as hidden).
+        """
+        return cost(self, batch, time, {"I": input, "H": hidden, "P": projection or hidden})
+
+    def parameter(self, name: str) -> Parameter:
+        """The parameter of that name."""
+        return next(p for p in self.parameters if p.name == name)
+
+    @cached_property
+    def key(self) -> str:
+        """A short hash of everything a reader could depend on: equal Programs have equal keys."""
+        parts = (str(self.states), str(self.parameters), str(self.streams), listing.canonical(self.graph))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
