@@ -66,6 +66,7 @@ class Cell:
         Returns:
             One symbol, or a tuple of as many as there are gates where more than one is asked for.
         """
+        trace = self._tracing()
         first, stop = (0, gates) if only is None else (only, only + 1) if isinstance(only, int) else only
         if not isinstance(value, Symbol):
             fail(
@@ -76,9 +77,7 @@ class Cell:
             fail(f"project: only={only!r} is not within {gates} gates.", "Gates count from 0.")
         if width not in ("H", "P"):
             fail(f"project: width {width!r} is unknown.", "Valid: 'H' (hidden), 'P' (projected).")
-        symbols = self._tracing().project(
-            value, name, gates, first, stop - first, width, bias, init, bias_init
-        )
+        symbols = trace.project(value, name, gates, first, stop - first, width, bias, init, bias_init)
         return symbols[0] if len(symbols) == 1 else symbols
 
     def vector(

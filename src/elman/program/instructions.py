@@ -44,7 +44,7 @@ def _function(name: str, arity: int = 1) -> dict[str, Any]:
         "arity": arity,
         "arithmetic": lambda m, *operands: getattr(m, name)(*operands),
         "infix": f"{name}({slots})",
-        "latex": rf"\operatorname{{{name}}}\!\left({slots}\right)".replace("_", r"\_"),
+        "latex": rf"\operatorname{{{{{name}}}}}\!\left({slots}\right)".replace("_", r"\_"),
     }
 
 

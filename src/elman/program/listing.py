@@ -33,24 +33,34 @@ def latex(program: Program) -> str:
     """An `aligned` block; products stand inside the lines that use them."""
     lines = []
     inputs = program.graph.inputs
+    before = {value for source, value in inputs.items() if source.kind == "state"}
+
+    def name_of(value: Value) -> str:
+        return _latex_name(value, before)
+
     for stream in program.streams:
         if stream.weight is None:
             continue
         for gate in range(stream.count):
-            name = _latex_name(inputs[Source("stream", stream.name, gate)])
+            name = name_of(inputs[Source("stream", stream.name, gate)])
             lines.append(
                 f"{name} &= {_latex_product(stream.weight, stream.bias, stream.first + gate, 'x_t')}"
             )
     for node in program.graph.nodes:
         if isinstance(node, Product):
-            operand = _latex_name(node.operands[0])
+            operand = name_of(node.operands[0])
             for gate, out in enumerate(node.outs):
                 product = _latex_product(node.weight, node.bias, node.first + gate, operand)
-                lines.append(f"{_latex_name(out)} &= {product}")
+                lines.append(f"{name_of(out)} &= {product}")
         else:
             lines.extend(
                 f"{names} &= {expression}"
-                for names, expression in _line(program.graph, node, _latex_name, _tex)
+                for names, expression in _line(
+                    program.graph,
+                    node,
+                    name_of,
+                    lambda graph, node: _expression(graph, node, name_of, "latex"),
+                )
             )
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
@@ -107,14 +117,12 @@ def _plain(value: Value) -> str:
     return value.name or f"v{id(value) % 10000}"
 
 
-def _latex_name(value: Value) -> str:
-    """h -> h_{t-1} is the caller's naming: a prime means 'after the step'."""
+def _latex_name(value: Value, before: set[Value]) -> str:
+    """h is h_{t-1} before the step, and h' is h_t."""
     name = _plain(value)
     if name.endswith("'"):
         return f"{_escape(name[:-1])}_t"
-    if name.startswith("previous "):
-        return f"{_escape(name.removeprefix('previous '))}_{{t-1}}"
-    return _escape(name)
+    return f"{_escape(name)}_{{t-1}}" if value in before else _escape(name)
 
 
 def _escape(name: str) -> str:
@@ -133,10 +141,6 @@ def _latex_product(weight: str, bias: str | None, gate: int, operand: str) -> st
 
 def _infix(graph: Graph, node: Instruction) -> tuple[str, int]:
     return _expression(graph, node, _plain, "infix")
-
-
-def _tex(graph: Graph, node: Instruction) -> tuple[str, int]:
-    return _expression(graph, node, _latex_name, "latex")
 
 
 def _expression(graph: Graph, node: Instruction, name: Callable, form: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from elman.errors import CellError
-from elman.program.graph import WIDTHS, Graph, Instruction, Product, Source, Value, results
+from elman.program.graph import WIDTHS, Graph, Instruction, Product, Source, Value, products, results
 from elman.program.program import INITS, Parameter, Program, State, Stream
 from elman.program.symbols import FUNCTIONS, Symbol, apply, fail
 
@@ -106,7 +106,8 @@ class Trace:
         for stream in streams:
             for gate in range(stream.count):
                 value = graph.input(Source("stream", stream.name, gate), stream.width, "")
-                value.name = value.name or f"x{gate}"
+                number = str(stream.first + gate) if stream.count > 1 else ""
+                value.name = value.name or f"{(stream.weight or 'x').removeprefix('weight_')}_x{number}"
         _name_shared(graph)
         return Program(name, self.states, self._ordered_parameters(), streams, graph)
 
@@ -118,18 +119,26 @@ class Trace:
         return tuple(self.parameters[n] for n in sorted(names, key=lambda n: rank[n]))
 
     def _check_products(self) -> None:
-        """A projection that nothing uses is a slip, and its gradient would be undefined."""
-        used = {value for node in self.graph.nodes for value in node.operands} | set(
-            self.graph.outputs.values()
-        )
-        for node in self.graph.nodes:
-            if isinstance(node, Product):
-                unused = [node.first + gate for gate, out in enumerate(node.outs) if out not in used]
-                if unused:
-                    raise CellError(
-                        f"Gate {unused[0]} of {node.weight!r} is computed by self.project but never used. "
-                        "Use it, or name the gates that are wanted with only=(first, stop)."
-                    )
+        """A projection that nothing uses is a slip."""
+        used = {value for node in self.graph.nodes for value in node.operands}
+        used |= set(self.graph.outputs.values())
+        gates = [
+            (node.weight, node.first + gate, out)
+            for node in products(self.graph)
+            for gate, out in enumerate(node.outs)
+        ]
+        gates += [
+            (stream.weight, stream.first + gate, self.graph.inputs[Source("stream", stream.name, gate)])
+            for stream in self.streams
+            if stream.weight is not None
+            for gate in range(stream.count)
+        ]
+        for weight, gate, value in gates:
+            if value not in used:
+                raise CellError(
+                    f"Gate {gate} of {weight!r} is computed by self.project but never used. "
+                    "Use it, or name the gates that are wanted with only=(first, stop)."
+                )
 
 
 def trace(cell: Any, states: tuple[State, ...], bias: bool) -> Program:

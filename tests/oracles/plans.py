@@ -1,0 +1,132 @@
+"""A slow interpreter of plans, row by row, written from csrc/engine.h alone: the schedule's own oracle.
+
+It works on torch tensors of any dtype, so that plans can be checked in float64, with fresh memory poisoned.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from elman.program.instructions import OPS
+from elman.program.schedule import ProductStage
+
+
+class Math:
+    """The table's namespace on tensors, written apart from the reference reader's."""
+
+    heaviside = staticmethod(lambda a: (a > 0).to(a.dtype))
+    select = staticmethod(lambda a, b, c: torch.where(a > 0, b, c))
+    constant = staticmethod(lambda a, beta: torch.full_like(a, beta))
+
+    def __getattr__(self, name):
+        return getattr(torch, name)
+
+
+def run(plan, arrays, weights, steps, batch, lengths, reverse):
+    """Stands in for `elman.backends.native.run`."""
+    sums = {i for i, b in enumerate(plan.buffers) if b.place == "sum"}
+    for i in sums:
+        arrays[i].zero_()
+    written = _written(plan)
+    for i, buffer in enumerate(plan.buffers):
+        target = (
+            arrays[i] if buffer.place == "sequence" else arrays[i][1] if buffer.place == "state" else None
+        )
+        if i in written and target is not None:
+            target.fill_(math.nan)
+    for b in range(batch):
+        _Row(plan, arrays, weights, b, steps, reverse).walk(steps if lengths is None else int(lengths[b]))
+
+
+def _written(plan):
+    found = set()
+    for stage in plan.stages:
+        if isinstance(stage, ProductStage):
+            found.add(stage.out.buffer)
+        else:
+            found |= {stage.ports[out].buffer for _, out, _, _ in stage.code if out < len(stage.ports)}
+    return found
+
+
+class _Row:
+    def __init__(self, plan, arrays, weights, b, steps, reverse):
+        self.plan, self.arrays, self.weights = plan, arrays, weights
+        self.b, self.steps, self.reverse = b, steps, reverse
+        self.dtype = next(iter(weights.values())).dtype if weights else torch.float64
+        self.now = {}
+
+    def walk(self, length):
+        plan, b = self.plan, self.b
+        written = _written(plan)
+        for i, buffer in enumerate(plan.buffers):
+            if buffer.place == "state":
+                initial = self.arrays[i][0]
+                zeros = torch.zeros(buffer.width, dtype=self.dtype)
+                self.now[i] = zeros if initial is None else initial[b].clone()
+        for k in range(length):
+            self.t = length - 1 - k if self.reverse else k
+            self.last = k == length - 1
+            self.after = self.t - 1 if self.reverse else self.t + 1
+            self.scratch = {
+                (i, side): torch.full((buffer.width,), math.nan, dtype=self.dtype)
+                for i, buffer in enumerate(plan.buffers)
+                for side in (False, True)
+            }
+            for stage in plan.stages:
+                self.product(stage) if isinstance(stage, ProductStage) else self.vector(stage)
+            for i, buffer in enumerate(plan.buffers):
+                if buffer.place == "state":
+                    self.now[i] = self.scratch[i, True].clone()
+                    if self.arrays[i][1] is not None:
+                        self.arrays[i][1][self.t, b] = self.now[i]
+        for i, buffer in enumerate(plan.buffers):
+            if buffer.place == "state":
+                if self.arrays[i][2] is not None:
+                    self.arrays[i][2][b] = self.now[i]
+                if self.arrays[i][1] is not None:
+                    self.arrays[i][1][length:, b] = 0
+            elif buffer.place == "sequence" and i in written:
+                self.arrays[i][length:, b] = 0
+
+    def view(self, port):
+        buffer = self.plan.buffers[port.buffer]
+        array = self.arrays[port.buffer]
+        if buffer.place == "sequence":
+            row = torch.zeros(buffer.width, dtype=self.dtype) if array is None else array[self.t, self.b]
+        elif buffer.place == "shifted":
+            sequence, edge = array
+            row = edge[self.b] if self.last else sequence[self.after, self.b]
+        elif buffer.place == "state":
+            row = self.scratch[port.buffer, True] if port.next else self.now[port.buffer]
+        elif buffer.place in ("vector", "sum"):
+            row = array
+        else:
+            row = self.scratch[port.buffer, False]
+        return row[port.column :]
+
+    def product(self, stage):
+        operand = torch.cat([self.view(port)[:length] for port, length in stage.segments])
+        weight = self.weights[stage.weight]
+        if stage.transposed:
+            result = operand @ weight[stage.row0 : stage.row0 + len(operand)]
+        else:
+            result = F.linear(operand, weight[stage.row0 : stage.row0 + stage.gates * stage.width])
+        out = self.view(stage.out)[: len(result)]
+        if stage.accumulate:
+            result = out + result
+        if stage.bias is not None:
+            result = result + self.view(stage.bias)[: len(result)]
+        out.copy_(result)
+
+    def vector(self, stage):
+        slots = [self.view(port)[: stage.width] for port in stage.ports]
+        slots += [torch.full((stage.width,), math.nan, dtype=self.dtype) for _ in range(stage.registers)]
+        for op, out, operands, immediates in stage.code:
+            values = [slots[o].clone() for o in operands]
+            if op == "accumulate":
+                slots[out] += values[0]
+            else:
+                slots[out].copy_(OPS[op].arithmetic(Math(), *values, *immediates))

@@ -1,0 +1,63 @@
+"""Plans, run by the slow interpreter, give what the reference reader gives: outputs, states and every gradient."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from oracles.plans import run as interpret
+
+from elman import cells
+from elman.backends import engine, native, recurrence
+from elman.cells import Cell, State, sigmoid, tanh
+
+SIZES = {"I": 3, "H": 4, "P": 2}
+
+
+class Highway(Cell):
+    """Values of width I that must be stored, a state that is never read, constants, and a state handed on."""
+
+    states = (State("y"), State("h"), State("unread"))
+
+    def step(self, x, y, h, unread):
+        g = sigmoid(self.project(x * tanh(x), "ih") + self.project(h, "hh"))
+        new = g * h + (1 - g) * self.vector("v")
+        return self.project(new * g, "o", bias=False), new, h
+
+
+CASES = [
+    *[
+        (f"{name}-{options}", cells.create(name, **options))
+        for name in cells.names()
+        for options in cells.variants(name)
+    ],
+    ("highway", Highway()),
+]
+
+
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+@pytest.mark.parametrize("lengths", [None, [5, 0, 2]], ids=["full", "ragged"])
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
+@pytest.mark.parametrize("cell", [c for _, c in CASES], ids=[n for n, _ in CASES])
+def test_plans_match_the_reference(cell, reverse, lengths, bias, monkeypatch):
+    monkeypatch.setattr(native, "run", interpret)
+    monkeypatch.setattr(engine, "obstacle", lambda *_: "")
+    monkeypatch.setattr(engine, "describe", lambda: "interpreted")
+    program = cell.program(bias)
+    torch.manual_seed(1)
+    double = {"dtype": torch.float64, "requires_grad": True}
+    parameters = {p.name: torch.randn(p.shape(SIZES), **double) for p in program.parameters}
+    x = torch.randn(5, 3, SIZES["I"], **double)
+    states = [torch.randn(3, SIZES[s.width], **double) for s in program.states]
+    inputs = [x, *parameters.values(), *states]
+    ends = None if lengths is None else torch.tensor(lengths)
+    results = {}
+    for backend in ("engine", "reference"):
+        output, finals = recurrence(
+            program, x, parameters, states, lengths=ends, reverse=reverse, backend=backend
+        )
+        torch.manual_seed(2)
+        loss = sum((r * torch.randn_like(r)).sum() for r in (output, *finals))
+        gradients = torch.autograd.grad(loss, inputs, allow_unused=True, materialize_grads=True)
+        results[backend] = [output, *finals, *gradients]
+    for found, expected in zip(results["engine"], results["reference"], strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
