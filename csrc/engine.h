@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
-#include <string>
 #include <vector>
 
 namespace elman {
@@ -86,7 +85,7 @@ struct ProductStage {
     X(maximum)       /* max(a, b), NaN wins   */                                                               \
     X(minimum)       /* min(a, b), NaN wins   */                                                               \
     X(abs)           /* |a|                   */                                                               \
-    X(sign)          /* -1, 0 or 1            */                                                               \
+    X(sign)          /* -1, 0 or 1; NaN: 0    */                                                               \
     X(heaviside)     /* a > 0 ? 1 : 0         */                                                               \
     X(select)        /* a > 0 ? b : c         */                                                               \
     X(sqrt)          /* square root           */                                                               \
@@ -108,6 +107,8 @@ enum class Opcode : int32_t {
 #undef ELMAN_X
         count
 };
+
+int operand_count(Opcode op);  // 1: a, 2: a and b, 3: a, b and c
 
 struct Instruction {
     Opcode op;
@@ -156,11 +157,19 @@ struct WeightArray {
     int64_t stride_row = 0;
 };
 
+// How threads share the work. `rows` and `lanes` are for tests and measurements: they take all `threads`.
+enum class Split : int32_t {
+    automatic = 0,  // whichever suits the sizes; fewer threads where the work is small
+    rows = 1,       // each thread walks its own sequences: no waiting
+    lanes = 2,      // each thread computes its own lanes of every sequence and waits for the others at products
+};
+
 struct Run {
     int64_t steps = 0, batch = 0;      // T, B
     const int64_t* lengths = nullptr;  // (B), each in 0 .. T; null: all T
     bool reverse = false;
     int threads = 1;
+    Split split = Split::automatic;
     std::vector<BufferArrays> buffers;
     std::vector<WeightArray> weights;
 };
@@ -169,10 +178,17 @@ struct EngineError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Throws EngineError when an index, width or size of the Plan cannot be (every message names the stage).
+// Throws EngineError when an index, width or size of the Plan cannot be (every message names the stage). Beyond
+// that it holds a Plan to these rules, which the walk relies on:
+//   - Vector, Shifted and the previous side of a State are never written; a Sum only by `accumulate`, never read
+//   - Scratch, the next side of a State and registers are written before they are read, lane by lane
+//   - every lane of a State's next side is written by some stage
+//   - within a stage, what is written and what is read are the same lanes or lie apart
 void check(const Plan& plan);
 
-// Runs the Plan. Throws EngineError for bad sizes (overflow included) and std::bad_alloc; never aborts.
+// Runs a Plan that `check` has passed. Arrays that the Plan writes must not overlap others. Throws EngineError for
+// bad sizes (overflow included) and std::bad_alloc; never aborts. A row's results are the same bits whatever the
+// batch, the threads and the split; Sums depend on threads in their last bits.
 void run(const Plan& plan, const Run& run);
 
 }  // namespace elman

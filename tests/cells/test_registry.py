@@ -39,7 +39,7 @@ def test_register_and_unregister():
         assert isinstance(cells.create("mine"), Mine)
         with pytest.raises(ArgumentError, match="name: expected a name that is not taken yet, got 'mine'"):
             cells.register("mine", Mine)
-        with pytest.raises(ArgumentError, match="cell: expected a subclass of elman.cells.Cell"):
+        with pytest.raises(ArgumentError, match=r"cell: expected a subclass of elman\.cells\.Cell"):
             cells.register("other", dict)
     finally:
         cells.unregister("mine")

@@ -1,14 +1,14 @@
-"""Plans, run by the slow interpreter, give what the reference reader gives: outputs, states and every gradient."""
+"""Plans, run by the slow interpreter, give the reference's outputs, states and gradients."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from oracles.plans import run as interpret
 
 from elman import cells
 from elman.backends import engine, native, recurrence
 from elman.cells import Cell, State, sigmoid, tanh
+from oracles.plans import run as interpret
 
 SIZES = {"I": 3, "H": 4, "P": 2}
 

@@ -15,7 +15,10 @@ from elman.errors import CellError
 FUNCTIONS = "Functions for cells, all in elman.cells: tanh, sigmoid, relu, exp"
 
 
-def traced(step, states=(State("h"),)):
+H = (State("h"),)
+
+
+def traced(step, states=H):
     """The Program of a cell made of this step."""
     return type("Mine", (Cell,), {"step": step, "states": states})().program()
 
@@ -49,7 +52,7 @@ def test_a_cell_of_ten_lines_traces_to_its_equations():
         ),
         (lambda a, h: a if a > 0 else h, "A symbol has no value while", "Write select(a, b, c)"),
         (lambda a, h: max(a, h), "A symbol has no value while", "Write select(a, b, c)"),
-        (lambda a, h: [v for v in a], "A symbol has no value while", "Write select(a, b, c)"),
+        (lambda a, h: list(a), "A symbol has no value while", "Write select(a, b, c)"),
         (lambda a, h: a + np.ones(3), "A symbol is combined with ndarray", "Use plain numbers, symbols"),
         (lambda a, h: a / 0, "A symbol is divided by zero.", "Divide by a number other than 0."),
         (lambda a, h: a**0.5, "A symbol is raised to the power 0.5.", "Powers are whole numbers"),

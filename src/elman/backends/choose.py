@@ -63,7 +63,8 @@ def explain(layer: Recurrent, input: Tensor | None = None) -> Choice:
 
     Args:
         layer: a layer of `elman.nn`.
-        input: a tensor as it would be given to the layer; without it, one like the layer's own weights is assumed.
+        input: a tensor as it would be given to the layer; without it, one like its
+            weights is assumed.
 
     Raises `BackendError` where the layer names a reader that cannot serve, as the layer itself would.
     """

@@ -1,7 +1,7 @@
 """The engine reader: a Program's two plans run by the C++ engine, as torch operators with autograd.
 
-The engine owns what is sequential. What is not stays with torch: the projections of x before the loop, and the
-weight gradients after it, each one large product over all steps.
+The engine owns what is sequential. What is not stays with torch: the projections of x before the loop, and
+the weight gradients after it, each one large product over all steps.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def opcodes() -> Mapping[str, int]:
 def _share_threads() -> None:
     """Let the engine run on torch's own OpenMP threads.
 
-    Those spin for a while after each of torch's products; a second pool would compete with them for the cores.
+    Those spin for a while after each of torch's products; a second pool would compete for the cores.
     """
     library = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
     try:

@@ -18,7 +18,7 @@ from elman.program.graph import Instruction, Product, Source, Value
 
 
 class TorchMath:
-    """The namespace `m` of the instruction table, on tensors; what is not here is torch's function of that name."""
+    """The namespace `m` of the instruction table, on tensors; the rest are torch's functions."""
 
     @staticmethod
     def heaviside(a: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ def run(
     lengths: Tensor | None,
     reverse: bool,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The loop over time; arguments and results as in `elman.backends.recurrence`, streams already projected."""
+    """The loop over time: `elman.backends.recurrence`, with the streams already projected."""
     steps = streams[0].shape[0]
     step = _Step(program, parameters)
     current = list(states)

@@ -75,7 +75,7 @@ class Compiled:
     def empty_results(
         self, streams: Sequence[Tensor], parameters: Sequence[Tensor], states: Sequence[Tensor], keep: bool
     ) -> list[Tensor]:
-        """Uninitialised [output, final states …], with `keep` then [kept states over time …, saved values]."""
+        """Uninitialised [output, final states …], with `keep` also [kept states over time …, saved]."""
         steps, batch = streams[0].shape[:2]
         sizes = self.sizes(streams, parameters, states)
         widths = {s.name: sizes[s.width] for s in self.program.states}

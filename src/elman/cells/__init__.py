@@ -1,4 +1,4 @@
-"""The cells, one file each, and what is needed to write another: `Cell`, `State` and the functions of a step."""
+"""The cells, one file each, and what another needs: `Cell`, `State`, the functions of a step."""
 
 from elman.cells.cell import Cell
 from elman.cells.gru import GRU

@@ -24,9 +24,9 @@ class Cell:
                 z = sigmoid(self.project(x, "xz") + self.project(h, "hz"))
                 return (1 - z) * h + z * tanh(self.project(x, "xh"))
 
-    `step(self, x, *states)` receives x of width I and the states as they were before the step, and returns the
-    new states in the order of their declaration; the first one is the cell's output. Widths are symbols: I for
-    the input, H for the hidden features, P for a projected state (torch's `proj_size`).
+    `step(self, x, *states)` receives x of width I and the states as they were before the step, and returns
+    the new states in the order of their declaration; the first one is the cell's output. Widths are symbols:
+    I for the input, H for the hidden features, P for a projected state (torch's `proj_size`).
 
     Raises `CellError`, naming the line, where the step cannot be traced.
     """
@@ -34,8 +34,8 @@ class Cell:
     states: ClassVar[tuple[State, ...]] | tuple[State, ...] = (State("h"),)
     _trace: Trace | None = None
 
-    def step(self, x: Symbol, *states: Symbol) -> Symbol | tuple[Symbol, ...]:
-        """The equations of one time step; a subclass writes them."""
+    def step(self, *args: Any, **kwargs: Any) -> Any:
+        """`step(self, x, *states)`: the equations of one time step; a subclass writes them."""
         raise CellError(
             f"{type(self).__name__} has no step. Write `def step(self, x, *states)` with its equations."
         )
@@ -88,7 +88,7 @@ class Cell:
         width: str = "H",
         init: str | Sequence[float | None] | float | None = None,
     ) -> Any:
-        """A learned number for each feature, `gates` blocks of them in one parameter of shape (gates · width,).
+        """A learned number for each feature: `gates` blocks in one parameter (gates · width,).
 
         Returns one symbol, or a tuple of `gates` symbols. Arguments as in `project`.
         """

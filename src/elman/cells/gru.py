@@ -11,8 +11,8 @@ from elman.program.symbols import Symbol
 class GRU(Cell):
     """Gated recurrent unit, Cho et al. 2014 (arXiv:1406.1078); gate order r, z, n.
 
-    The reset gate acts on the candidate's recurrent product (`reset_after=True`, as in torch and cuDNN) or, as
-    in the paper's equation 8, on the state before the product (`reset_after=False`).
+    The reset gate acts on the candidate's recurrent product (`reset_after=True`, as in torch and cuDNN) or,
+    as in the paper's equation 8, on the state before the product (`reset_after=False`).
     """
 
     states = (State("h"),)

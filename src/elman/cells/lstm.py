@@ -33,14 +33,12 @@ class LSTM(Cell):
         xi, xf, xg, xo = self.project(x, "ih", gates=4, bias_init=bias_init)
         hi, hf, hg, ho = self.project(h, "hh", gates=4)
         i, f, g, o = xi + hi, xf + hf, xg + hg, xo + ho
+        pi, pf, po = self.vector("peephole", gates=3) if self.peepholes else (0, 0, 0)
         if self.peepholes:
-            pi, pf, po = self.vector("peephole", gates=3)
             i, f = i + pi * c, f + pf * c
         i, f, g = sigmoid(i), sigmoid(f), tanh(g)
         c = f * c + i * g
-        if self.peepholes:
-            o = o + po * c
-        o = sigmoid(o)
+        o = sigmoid(o + po * c if self.peepholes else o)
         h = o * tanh(c)
         if self.projection:
             h = self.project(h, "hr", width="P", bias=False)

@@ -1,8 +1,8 @@
 """The one table of vector instructions: arithmetic, adjoint, LaTeX and cost of each.
 
-Every entry is written over a namespace `m` that supplies the instructions themselves (`m.tanh(a)`) on whatever
-the operands are: torch tensors in the reference reader, symbols where an adjoint is derived. `y` is the result
-of the instruction and `g` the gradient that arrives at it. The engine implements the same names.
+Every entry is written over a namespace `m` that supplies the instructions themselves (`m.tanh(a)`) on
+whatever the operands are: torch tensors in the reference reader, symbols where an adjoint is derived. `y` is
+the result of the instruction and `g` the gradient that arrives at it. The engine implements the same names.
 """
 
 from __future__ import annotations

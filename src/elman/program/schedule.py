@@ -145,7 +145,7 @@ class _Scheduler:
                 return
 
     def _place(self, node: Node) -> None:
-        """Give every result of a node a home in memory where it needs one, and note copies to further homes."""
+        """Give each result of a node a home in memory where it needs one; note copies to further homes."""
         if isinstance(node, Product) and len(node.outs) > 1:
             width = self._width(node.outs[0])
             block = self.plan.add("scratch", node.weight, "scratch", width * len(node.outs))

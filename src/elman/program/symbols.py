@@ -101,8 +101,8 @@ class Symbol:
         fail(
             "A symbol has no value while the cell is traced, so `if`, `while`, comparisons, `len` and loops "
             "over its features cannot be used on it.",
-            "Write select(a, b, c) for 'b where a > 0, else c', or maximum and minimum; `if` on the cell's own "
-            "options is fine.",
+            "Write select(a, b, c) for 'b where a > 0, else c', or maximum and minimum; `if` on the cell's "
+            "own options is fine.",
         )
 
     __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _no_control_flow
