@@ -186,6 +186,9 @@ struct EngineError : std::runtime_error {
 //   - within a stage, what is written and what is read are the same lanes or lie apart
 void check(const Plan& plan);
 
+// For each buffer: whether some stage writes it.
+std::vector<char> written_buffers(const Plan& plan);
+
 // Runs a Plan that `check` has passed. Arrays that the Plan writes must not overlap others. Throws EngineError for
 // bad sizes (overflow included) and std::bad_alloc; never aborts. A row's results are the same bits whatever the
 // batch, the threads and the split; Sums depend on threads in their last bits.

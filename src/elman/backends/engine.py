@@ -92,16 +92,15 @@ def _backward(
     plans = Compiled.by_key(program)
     plan = plans.adjoint(plans.sizes(streams, parameters, states))
     steps, batch = streams[0].shape[:2]
-    stash = streams[0].new_empty(steps, batch, plan.stash_width)
+    stash = {name: streams[0].new_empty(steps, batch, width) for name, width in plan.stashes.items()}
     sums = {name: torch.empty_like(tensor) for name, tensor in plans.named(parameters).items()}
     initial = [torch.empty_like(state) for state in states]
     arrays = adjoint_arrays(
         plans, plan, gradient, final_gradients, streams, parameters, states, kept, stash, sums, initial
     )
     native.run(plan.plan, arrays, plans.named(parameters), steps, batch, lengths, not reverse)
-    from_streams = [stash[..., c.start : c.stop].clone() for c in plan.streams]
     return [
-        *from_streams,
+        *(stash[stream.name] for stream in plans.program.streams),
         *parameter_gradients(plans, plan, stash, sums, streams, parameters, states, kept, lengths, reverse),
         *initial,
     ]

@@ -15,7 +15,7 @@ from elman.program.plans import AdjointPlan, ProductGradient
 def parameter_gradients(
     plans: Compiled,
     plan: AdjointPlan,
-    stash: Tensor,
+    stash: Mapping[str, Tensor],
     sums: Mapping[str, Tensor],
     streams: Sequence[Tensor],
     parameters: Sequence[Tensor],
@@ -27,14 +27,14 @@ def parameter_gradients(
     """The gradient of every parameter of the loop, in the order of `plans.parameters`.
 
     For y_t = W a_t + b with gradient d_t at y_t: dW = Σ_t d_tᵀ a_t and db = Σ_t d_t, over all steps and
-    sequences; the stash (T, B, S) holds the d_t side by side.
+    sequences; the stashes (T, B, ·) hold the d_t side by side.
     """
     named = plans.named(parameters)
     summed = {b.name for b in plan.plan.buffers if b.role == "sum"}
     found = {name: sums[name] if name in summed else torch.zeros_like(named[name]) for name in named}
     operands = _Operands(plans, plan, streams, states, kept, lengths, reverse)
     for part in plan.products:
-        d = stash[..., part.columns.start : part.columns.stop]
+        d = stash[part.stash][..., part.columns.start : part.columns.stop]
         rows = slice(part.row0, part.row0 + d.shape[-1])
         for gradient, operand in operands.pairs(part, d):
             found[part.weight][rows].addmm_(gradient.t(), operand)

@@ -135,13 +135,14 @@ def adjoint_arrays(
     parameters: Sequence[Tensor],
     states: Sequence[Tensor],
     kept: Sequence[Tensor],
-    stash: Tensor,
+    stash: Mapping[str, Tensor],
     sums: Mapping[str, Tensor],
     initial: Sequence[Tensor],
 ) -> list[Any]:
     """One entry for each buffer of the adjoint plan; `initial` takes the gradients of the initial states."""
     sequences = plans.sequences(kept)
-    found: dict[tuple[str, str], Any] = {("saved", ""): kept[-1], ("stash", ""): stash}
+    found: dict[tuple[str, str], Any] = {("saved", ""): kept[-1]}
+    found |= {("stash", name): tensor for name, tensor in stash.items()}
     found |= _shared(plans, streams, parameters)
     found |= {("sum", name): tensor for name, tensor in sums.items()}
     found["gradient", plans.program.states[0].name] = gradient

@@ -21,12 +21,13 @@ class Columns:
 
 @dataclass(frozen=True)
 class ProductGradient:
-    """How the gradient of rows of a weight follows from the stash: rows `row0` … are the stash's `columns`,
-    transposed, times the forward operand over time, which stands at `operand`."""
+    """How the gradient of rows of a weight follows from what the adjoint stored: rows `row0` … are the
+    `columns` of `stash`, transposed, times the forward operand over time, which stands at `operand`."""
 
     weight: str
     bias: str | None
     row0: int
+    stash: str
     columns: Columns
     operand: Source
 
@@ -40,14 +41,17 @@ class ForwardPlan:
 
 @dataclass(frozen=True)
 class AdjointPlan:
-    """The stash holds, for every step, the gradients of streams and products; `streams` are each stream's
-    columns in it. `saved` are the columns of each stored forward value, in the order of `Adjoint.saved`."""
+    """The plan of an adjoint step.
+
+    saved: the columns of each stored forward value, in the order of `Adjoint.saved`.
+    stashes: the width of each buffer that takes gradients at every step: one for each stream, by its name, and
+        "" for gradients of products that are no stream's as well.
+    """
 
     plan: Plan
     saved: tuple[Columns, ...]
-    streams: tuple[Columns, ...]
+    stashes: Mapping[str, int]
     products: tuple[ProductGradient, ...]
-    stash_width: int
 
 
 def forward_plan(program: Program, sizes: Mapping[str, int], adjoint: Adjoint | None) -> ForwardPlan:
@@ -99,12 +103,12 @@ def adjoint_plan(program: Program, sizes: Mapping[str, int], adjoint: Adjoint) -
             inputs[source] = Port(number)
         stores.setdefault(graph.outputs[source], []).append(Port(number, next=True))
     stash = _Stash(program, graph, sizes)
-    number = plan.add("stash", "", "sequence", stash.width)
-    for value, starts in stash.homes.items():
-        stores[value] = [*(Port(number, start) for start in starts), *stores.get(value, [])]
+    numbers = {name: plan.add("stash", name, "sequence", width) for name, width in stash.widths.items()}
+    for value, homes in stash.homes.items():
+        stores[value] = [*(Port(numbers[name], start) for name, start in homes), *stores.get(value, [])]
     sums = _sums(program, graph, plan)
     schedule(graph, plan, Layout(inputs, stores, sums))
-    return AdjointPlan(plan, saved, tuple(stash.streams), stash.product_gradients(adjoint), stash.width)
+    return AdjointPlan(plan, saved, stash.widths, stash.product_gradients(adjoint))
 
 
 def _empty_plan(program: Program, sizes: Mapping[str, int]) -> Plan:
@@ -149,49 +153,44 @@ def _sums(program: Program, graph: Graph, plan: Plan) -> tuple[tuple[Value, Port
 
 
 class _Stash:
-    """The columns of the stash: each stream's gates side by side, then what only products need."""
+    """Where gradients go at every step: each stream's gates side by side, then what only products need."""
 
     def __init__(self, program: Program, graph: Graph, sizes: Mapping[str, int]) -> None:
         self.program = program
         self.graph = graph
         self.sizes = sizes
-        self.homes: dict[Value, list[int]] = {}
-        self.width = 0
-        self.streams = []
+        self.homes: dict[Value, list[tuple[str, int]]] = {}
+        self.widths: dict[str, int] = {}
         for stream in program.streams:
-            start = self.width
             for gate in range(stream.count):
-                self._add(graph.outputs[Source("stream", stream.name, gate)])
-            self.streams.append(Columns(start, self.width))
+                self._add(graph.outputs[Source("stream", stream.name, gate)], stream.name)
         for source, value in graph.outputs.items():
             if source.kind == "product" and value not in self.homes:
-                self._add(value)
+                self._add(value, "")
 
-    def _add(self, value: Value) -> None:
-        self.homes.setdefault(value, []).append(self.width)
-        self.width += self.sizes[value.width]
+    def _add(self, value: Value, name: str) -> None:
+        start = self.widths.get(name, 0)
+        self.homes.setdefault(value, []).append((name, start))
+        self.widths[name] = start + self.sizes[value.width]
 
     def product_gradients(self, adjoint: Adjoint) -> tuple[ProductGradient, ...]:
         """One entry for each run of gates whose gradients stand side by side."""
-        found = []
+        found: list[ProductGradient] = []
         for number, node in enumerate(products(self.program.graph)):
             width = self.sizes[node.outs[0].width]
-            runs: list[tuple[int, Columns]] = []
+            operand = adjoint.operands[number]
+            runs: list[ProductGradient] = []
             for gate in range(node.count):
                 value = self.graph.outputs.get(Source("product", str(number), gate))
                 if value is None:
                     continue
-                start = self.homes[value][0]
-                if runs and runs[-1][1].stop == start:
-                    runs[-1] = (runs[-1][0], Columns(runs[-1][1].start, start + width))
-                else:
-                    runs.append((gate, Columns(start, start + width)))
-            found += [
-                ProductGradient(
-                    node.weight, node.bias, (node.first + gate) * width, columns, adjoint.operands[number]
-                )
-                for gate, columns in runs
-            ]
+                name, start = self.homes[value][0]
+                columns, row0 = Columns(start, start + width), (node.first + gate) * width
+                if runs and runs[-1].stash == name and runs[-1].columns.stop == start:
+                    former = runs.pop()
+                    columns, row0 = Columns(former.columns.start, columns.stop), former.row0
+                runs.append(ProductGradient(node.weight, node.bias, row0, name, columns, operand))
+            found += runs
         return tuple(found)
 
 
