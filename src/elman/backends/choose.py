@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,9 +12,6 @@ from torch import Tensor
 from elman.backends import engine
 from elman.errors import BackendError, unknown
 from elman.program import Program
-
-if TYPE_CHECKING:
-    from elman.nn.recurrent import Recurrent
 
 READERS = ("engine", "reference")
 CHOICES = ("auto", *READERS)
@@ -53,12 +51,19 @@ def choose(program: Program, device: torch.device, dtype: torch.dtype, backend: 
     return Choice("engine", f"float32 on the CPU, {engine.describe()}")
 
 
-def choose_for(program: Program, x: Tensor, backend: str) -> Choice:
-    """`choose` for a tensor."""
-    return choose(program, x.device, x.dtype, backend)
+class Layer(Protocol):
+    """What `explain` reads of a layer of `elman.nn`."""
+
+    @property
+    def program(self) -> Program: ...
+
+    @property
+    def backend(self) -> str: ...
+
+    def parameters(self) -> Iterator[Tensor]: ...
 
 
-def explain(layer: Recurrent, input: Tensor | None = None) -> Choice:
+def explain(layer: Layer, input: Tensor | None = None) -> Choice:
     """Which reader runs `layer`, and why: `print(elman.explain(layer))`.
 
     Args:
@@ -69,4 +74,4 @@ def explain(layer: Recurrent, input: Tensor | None = None) -> Choice:
     Raises `BackendError` where the layer names a reader that cannot serve, as the layer itself would.
     """
     like = input if input is not None else next(layer.parameters())
-    return choose(layer.cell.program(layer.bias), like.device, like.dtype, layer.backend)
+    return choose(layer.program, like.device, like.dtype, layer.backend)

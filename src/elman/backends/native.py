@@ -57,12 +57,7 @@ def _share_threads() -> None:
     _engine.use_team(*addresses)
 
 
-class _Plans(WeakKeyDictionary):
-    """The engine's plan for each of ours."""
-
-    def __missing__(self, plan: Plan) -> Any:
-        self[plan] = _encode(plan)
-        return self[plan]
+_encoded: WeakKeyDictionary[Plan, Any] = WeakKeyDictionary()
 
 
 def _encode(plan: Plan) -> Any:
@@ -115,15 +110,19 @@ def run(
 ) -> None:
     """Run a plan; `arrays` as in the engine's `Plan.run`, one entry for each buffer."""
     _share_threads()
-    _plans[plan].run(
-        arrays,
-        [weights[name] for name in plan.weights],
-        steps,
-        batch,
-        lengths,
-        reverse,
-        torch.get_num_threads(),
-    )
+    native = _encoded.get(plan)
+    if native is None:
+        native = _encoded[plan] = _encode(plan)
+    held = [_rows(array) for array in arrays]
+    matrices = [_rows(weights[name]) for name in plan.weights]
+    native.run(held, matrices, steps, batch, lengths, reverse, torch.get_num_threads())
 
 
-_plans = _Plans()
+def _rows(array: Any) -> Any:
+    """Tensors with contiguous rows and no autograd, as the engine wants them; tuples part by part."""
+    if array is None:
+        return None
+    if isinstance(array, tuple):
+        return tuple(_rows(part) for part in array)
+    array = array.detach()
+    return array if array.stride(-1) == 1 or array.shape[-1] == 1 else array.contiguous()

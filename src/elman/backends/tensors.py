@@ -73,19 +73,18 @@ class Compiled:
         return self._adjoint[key]
 
     def empty_results(
-        self, streams: Sequence[Tensor], parameters: Sequence[Tensor], states: Sequence[Tensor], keep: bool
+        self, sizes: Mapping[str, int], stream: Tensor, states: Sequence[Tensor], keep: bool
     ) -> list[Tensor]:
         """Uninitialised [output, final states …], with `keep` also [kept states over time …, saved]."""
-        steps, batch = streams[0].shape[:2]
-        sizes = self.sizes(streams, parameters, states)
+        steps, batch = stream.shape[:2]
         widths = {s.name: sizes[s.width] for s in self.program.states}
         sequences = [self.program.states[0].name, *(self.kept_states if keep else ())]
-        over_time = [streams[0].new_empty(steps, batch, widths[name]) for name in sequences]
+        over_time = [stream.new_empty(steps, batch, widths[name]) for name in sequences]
         finals = [torch.empty_like(state, memory_format=torch.contiguous_format) for state in states]
         if not keep:
             return [*over_time, *finals]
         saved = sum(sizes[value.width] for value in self.derived.saved)
-        return [over_time[0], *finals, *over_time[1:], streams[0].new_empty(steps, batch, saved)]
+        return [over_time[0], *finals, *over_time[1:], stream.new_empty(steps, batch, saved)]
 
     def sequences(self, results: Sequence[Tensor]) -> dict[str, Tensor]:
         """The states over time that `empty_results` with `keep` made room for, by name."""
@@ -130,7 +129,7 @@ def adjoint_arrays(
     plans: Compiled,
     plan: AdjointPlan,
     gradient: Tensor | None,
-    final_gradients: Sequence[Tensor],
+    final_gradients: Sequence[Tensor | None],
     streams: Sequence[Tensor],
     parameters: Sequence[Tensor],
     states: Sequence[Tensor],

@@ -1,0 +1,85 @@
+"""Which reader runs, and what `explain` says about it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import elman
+from elman import cells
+from elman.backends import choose, engine, native, recurrence
+from elman.errors import ArgumentError, BackendError
+
+CPU = torch.device("cpu")
+
+
+def test_auto_takes_the_engine_for_float32_on_the_cpu():
+    choice = choose(cells.GRU().program(), CPU, torch.float32)
+    assert choice.reader == "engine"
+    assert choice.reason == f"float32 on the CPU, {native.isa()} kernels, {torch.get_num_threads()} thread(s)"
+
+
+def test_auto_says_why_it_takes_the_reference():
+    choice = choose(cells.GRU().program(), CPU, torch.float64)
+    assert str(choice) == "reference: the engine computes in float32, the tensors are float64."
+    choice = choose(cells.GRU().program(), torch.device("meta"), torch.float32)
+    assert str(choice) == "reference: the engine runs on the CPU, the tensors are on meta."
+
+
+def test_a_named_reader_never_falls_back():
+    with pytest.raises(BackendError) as error:
+        choose(cells.GRU().program(), CPU, torch.float64, "engine")
+    assert str(error.value) == (
+        "backend: 'engine' cannot run GRU here: the engine computes in float32, the tensors are float64. "
+        'Use backend="auto" or backend="reference".'
+    )
+    assert (
+        str(choose(cells.GRU().program(), CPU, torch.float64, "reference"))
+        == "reference: named by the caller"
+    )
+
+
+def test_a_missing_engine_is_said(monkeypatch):
+    monkeypatch.setattr(native, "_missing", "no module named elman._engine")
+    assert "cannot be loaded (no module named elman._engine)" in str(
+        choose(cells.RNN().program(), CPU, torch.float32)
+    )
+    with pytest.raises(BackendError, match="cannot be loaded"):
+        choose(cells.RNN().program(), CPU, torch.float32, "engine")
+
+
+def test_an_instruction_the_engine_lacks_is_said(monkeypatch):
+    monkeypatch.setattr(native, "opcodes", lambda: {"add": 0})
+    assert engine.obstacle(cells.RNN().program(), CPU, torch.float32) == "the engine has no instruction tanh."
+
+
+def test_unknown_backends_list_the_valid_ones():
+    with pytest.raises(
+        ArgumentError, match=r"backend: unknown name 'engin'. Did you mean 'engine'\? Valid: auto, "
+    ):
+        choose(cells.RNN().program(), CPU, torch.float32, "engin")
+
+
+def test_explain_a_layer():
+    layer = elman.nn.LSTM(3, 4)
+    assert elman.explain(layer).reader == "engine"
+    assert elman.explain(layer.double()).reader == "reference"
+    assert elman.explain(layer, torch.zeros(1, 1, 3)).reader == "engine"
+    with pytest.raises(BackendError, match="'engine' cannot run LSTM here"):
+        elman.explain(elman.nn.LSTM(3, 4, backend="engine", dtype=torch.float64))
+
+
+def test_padding_may_hold_anything():
+    program = cells.GRU().program()
+    parameters = {
+        p.name: torch.randn(p.shape({"I": 3, "H": 4}), requires_grad=True) for p in program.parameters
+    }
+    x = torch.randn(5, 2, 3)
+    x[3:, 1] = float("nan")
+    for backend in ("engine", "reference"):
+        output, (final,) = recurrence(
+            program, x, parameters, [None], lengths=torch.tensor([5, 3]), backend=backend
+        )
+        gradients = torch.autograd.grad(output.sum() + final.sum(), list(parameters.values()))
+        assert all(t.isfinite().all() for t in (output, final, *gradients))
+        assert (output[3:, 1] == 0).all()

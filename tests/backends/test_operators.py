@@ -1,0 +1,71 @@
+"""The engine as torch's operators: torch's own checks, torch.compile, and gradients of gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from elman import cells, nn
+from elman.backends import operators, recurrence
+from elman.backends.tensors import compiled
+
+
+def inputs(cell, lengths=None, **options):
+    """The operator's arguments for a small batch."""
+    program = cell.program()
+    plans = compiled(program)
+    sizes = {"I": 3, "H": 4, "P": 2}
+    make = {"requires_grad": True, **options}
+    streams = [torch.randn(5, 2, s.count * sizes[s.width], **make) for s in program.streams]
+    parameters = [torch.randn(program.parameter(n).shape(sizes), **make) for n in plans.parameters]
+    states = [torch.randn(2, sizes[s.width], **make) for s in program.states]
+    return program.key, streams, parameters, states, lengths, False, True
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_opcheck(name):
+    for options in cells.variants(name):
+        arguments = inputs(cells.create(name, **options), torch.tensor([5, 2]))
+        torch.library.opcheck(operators.recurrence, arguments, test_utils=("test_schema", "test_faketensor"))
+        torch.library.opcheck(operators.recurrence, arguments, test_utils="test_autograd_registration")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ragged", [False, True])
+def test_compiled_models_are_one_graph_and_agree(ragged):
+    torch.manual_seed(4)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3), nn.LSTM(3, 4, batch_first=True, bidirectional=True))
+    lengths = torch.tensor([6, 3]) if ragged else None
+
+    def loss(x):
+        output, (h, _) = model[1](model[0](x), lengths=lengths)
+        return output.square().sum() + h.sum()
+
+    compiled_loss = torch.compile(loss, fullgraph=True)
+    x = torch.randn(2, 6, 3)
+    gradients = []
+    for function in (loss, compiled_loss):
+        model.zero_grad()
+        value = function(x)
+        value.backward()
+        gradients.append([value.detach(), *(p.grad.clone() for p in model.parameters())])
+    for plain, fast in zip(*gradients, strict=True):
+        torch.testing.assert_close(fast, plain, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_gradients_of_gradients_whichever_reader_ran(name):
+    program = cells.create(name).program()
+    sizes = {"I": 3, "H": 4}
+    penalties = {}
+    for backend in ("engine", "reference"):
+        torch.manual_seed(5)
+        parameters = {p.name: torch.randn(p.shape(sizes), requires_grad=True) for p in program.parameters}
+        x = torch.randn(4, 2, 3, requires_grad=True)
+        output, _ = recurrence(program, x, parameters, [None] * len(program.states), backend=backend)
+        (slope,) = torch.autograd.grad(output.square().sum(), x, create_graph=True)
+        penalties[backend] = torch.autograd.grad(
+            slope.square().sum(), [x, *parameters.values()], allow_unused=True
+        )
+    for ours, expected in zip(penalties["engine"], penalties["reference"], strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
