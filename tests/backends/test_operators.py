@@ -31,6 +31,7 @@ def test_opcheck(name):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # raised by inductor's own imports
 @pytest.mark.parametrize("ragged", [False, True])
 def test_compiled_models_are_one_graph_and_agree(ragged):
     torch.manual_seed(4)

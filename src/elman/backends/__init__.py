@@ -12,7 +12,7 @@ from elman.backends import engine, reference
 from elman.backends.choose import CHOICES, Choice, choose, explain
 from elman.program import Program, Stream
 
-__all__ = ["CHOICES", "Choice", "choose", "explain", "recurrence"]
+__all__ = ["CHOICES", "Choice", "choose", "explain", "prepare", "recurrence"]
 
 
 def recurrence(
@@ -42,7 +42,7 @@ def recurrence(
     Raises:
         ArgumentError: an unknown backend. BackendError: a named backend that cannot serve these tensors.
     """
-    choice = choose(program, x.device, x.dtype, backend)
+    reader = choose(program, x.device, x.dtype, backend)
     batch = x.shape[1]
     initial = [
         given if given is not None else x.new_zeros(batch, width(program, state.width, parameters))
@@ -52,10 +52,19 @@ def recurrence(
         steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
         x = x.masked_fill((steps >= lengths.to(x.device)).unsqueeze(2), 0.0)
     streams = [_stream(program, stream, x, parameters) for stream in program.streams]
-    if choice.reader == "engine":
+    if reader == "engine":
         return engine.run(program, streams, parameters, initial, lengths, reverse)
     on_device = None if lengths is None else lengths.to(x.device)
     return reference.run(program, streams, parameters, initial, on_device, reverse)
+
+
+def prepare(program: Program) -> None:
+    """Derive now what the readers need of a Program, rather than at its first run.
+
+    A layer calls it when it is made: under torch.compile the first run is no place for it, and a cell whose
+    adjoint cannot be derived is refused before training.
+    """
+    engine.prepare(program)
 
 
 def width(program: Program, symbol: str, parameters: Mapping[str, Tensor]) -> int:

@@ -17,6 +17,25 @@ READERS = ("engine", "reference")
 CHOICES = ("auto", *READERS)
 
 
+def choose(program: Program, device: torch.device, dtype: torch.dtype, backend: str = "auto") -> str:
+    """The name of the reader for tensors of that device and dtype.
+
+    Raises `ArgumentError` for an unknown backend and `BackendError` for a named one that cannot serve; only
+    "auto" chooses by itself.
+    """
+    if backend == "reference":
+        return backend
+    if backend not in CHOICES:
+        raise unknown("backend", backend, CHOICES)
+    obstacle = engine.obstacle(program, device, dtype)
+    if obstacle and backend == "engine":
+        raise BackendError(
+            f"backend: 'engine' cannot run {program.name} here: {obstacle} "
+            'Use backend="auto" or backend="reference".'
+        )
+    return "reference" if obstacle else "engine"
+
+
 @dataclass(frozen=True)
 class Choice:
     """The reader that runs, and the reason in words."""
@@ -28,27 +47,14 @@ class Choice:
         return f"{self.reader}: {self.reason}"
 
 
-def choose(program: Program, device: torch.device, dtype: torch.dtype, backend: str = "auto") -> Choice:
-    """The reader for tensors of that device and dtype.
-
-    Raises `ArgumentError` for an unknown backend and `BackendError` for a named one that cannot serve; only
-    "auto" chooses by itself.
-    """
-    if backend not in CHOICES:
-        raise unknown("backend", backend, CHOICES)
-    if backend == "reference":
-        return Choice("reference", "named by the caller")
-    obstacle = engine.obstacle(program, device, dtype)
-    if backend == "engine":
-        if obstacle:
-            raise BackendError(
-                f"backend: 'engine' cannot run {program.name} here: {obstacle} "
-                'Use backend="auto" or backend="reference".'
-            )
-        return Choice("engine", "named by the caller")
-    if obstacle:
-        return Choice("reference", obstacle)
-    return Choice("engine", f"float32 on the CPU, {engine.describe()}")
+def explain_choice(program: Program, device: torch.device, dtype: torch.dtype, backend: str) -> Choice:
+    """`choose`, with the reason."""
+    reader = choose(program, device, dtype, backend)
+    if backend != "auto":
+        return Choice(reader, "named by the caller")
+    if reader == "engine":
+        return Choice(reader, f"float32 on the CPU, {engine.describe()}")
+    return Choice(reader, engine.obstacle(program, device, dtype))
 
 
 class Layer(Protocol):
@@ -74,4 +80,4 @@ def explain(layer: Layer, input: Tensor | None = None) -> Choice:
     Raises `BackendError` where the layer names a reader that cannot serve, as the layer itself would.
     """
     like = input if input is not None else next(layer.parameters())
-    return choose(layer.program, like.device, like.dtype, layer.backend)
+    return explain_choice(layer.program, like.device, like.dtype, layer.backend)

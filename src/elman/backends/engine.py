@@ -16,7 +16,6 @@ from elman.backends import native, operators, passes, reference
 from elman.backends.passes import Call
 from elman.backends.tensors import Compiled, compiled
 from elman.program import Program
-from elman.program.graph import instructions
 
 
 def obstacle(program: Program, device: torch.device, dtype: torch.dtype) -> str:
@@ -27,8 +26,13 @@ def obstacle(program: Program, device: torch.device, dtype: torch.dtype) -> str:
         return f"the engine runs on the CPU, the tensors are on {device}."
     if dtype != torch.float32:
         return f"the engine computes in float32, the tensors are {str(dtype).removeprefix('torch.')}."
-    unknown = {i.op.name for i in instructions(program.graph)} - native.opcodes().keys()
+    unknown = [name for name in compiled(program).operations if name not in native.OPCODES]
     return f"the engine has no instruction {', '.join(sorted(unknown))}." if unknown else ""
+
+
+def prepare(program: Program) -> None:
+    """Derive the adjoint and the choice of stored values; kept for every later run."""
+    compiled(program)
 
 
 def describe() -> str:

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from elman.errors import shown, wrong
 from elman.program.schedule import Plan, Port, ProductStage
 
 try:
@@ -22,6 +23,9 @@ except ImportError as error:  # pragma: no cover - a broken installation
 else:
     _missing = ""
 
+#: the engine's instructions by name
+OPCODES: Mapping[str, int] = {} if _engine is None else _engine.opcodes()
+
 
 def missing() -> str:
     """Why the compiled engine is not there; empty if it is."""
@@ -31,12 +35,6 @@ def missing() -> str:
 def isa() -> str:
     """The instruction set whose kernels run, such as "avx512"."""
     return _engine.isa()
-
-
-@functools.cache
-def opcodes() -> Mapping[str, int]:
-    """The engine's instructions by name."""
-    return _engine.opcodes()
 
 
 @functools.cache
@@ -96,33 +94,82 @@ def _port(port: Port) -> tuple[int, int, int]:
 def _instruction(op: str, out: int, operands: Sequence[int], immediates: Sequence[float]) -> tuple:
     a, b, c = (*operands, -1, -1, -1)[:3]
     alpha, beta = {0: (0.0, 0.0), 1: (0.0, *immediates), 2: immediates}[len(immediates)]
-    return opcodes()[op], out, a, b, c, alpha, beta
+    return OPCODES[op], out, a, b, c, alpha, beta
 
 
 def run(
     plan: Plan,
-    arrays: list[Any],
+    arrays: Sequence[Any],
     weights: Mapping[str, Tensor],
     steps: int,
     batch: int,
     lengths: Tensor | None,
     reverse: bool,
 ) -> None:
-    """Run a plan; `arrays` as in the engine's `Plan.run`, one entry for each buffer."""
+    """Run a plan.
+
+    `arrays` has one entry for each buffer, by its place: None where it is absent or scratch, a tensor, or a
+    tuple of them (shifted: sequence, edge; state: initial, sequence, final).
+    """
     _share_threads()
     native = _encoded.get(plan)
     if native is None:
         native = _encoded[plan] = _encode(plan)
-    held = [_rows(array) for array in arrays]
-    matrices = [_rows(weights[name]) for name in plan.weights]
-    native.run(held, matrices, steps, batch, lengths, reverse, torch.get_num_threads())
+    handed = _Handed()
+    addresses = [
+        handed.buffer(buffer.place, array, steps, batch, buffer.width)
+        for buffer, array in zip(plan.buffers, arrays, strict=True)
+    ]
+    matrices = [handed.weight(weights[name], shape) for name, shape in plan.weights.items()]
+    native.run(addresses, matrices, steps, batch, lengths, reverse, torch.get_num_threads())
 
 
-def _rows(array: Any) -> Any:
-    """Tensors with contiguous rows and no autograd, as the engine wants them; tuples part by part."""
-    if array is None:
-        return None
-    if isinstance(array, tuple):
-        return tuple(_rows(part) for part in array)
-    array = array.detach()
-    return array if array.stride(-1) == 1 or array.shape[-1] == 1 else array.contiguous()
+class _Handed:
+    """Tensors as the engine takes them, by address; checked here, and kept alive while it runs.
+
+    (Handing over each as an array of its own protocol costs several times as much as a small run.)
+    """
+
+    def __init__(self) -> None:
+        self.alive: list[Tensor] = []
+
+    def buffer(self, place: str, array: Any, steps: int, batch: int, width: int) -> Any:
+        if array is None:
+            return None
+        if place == "sequence":
+            return self._address(array, (steps, batch, width))
+        if place == "state":
+            initial, sequence, final = array
+            return (
+                self._address(initial, (batch, width)),
+                self._address(sequence, (steps, batch, width)),
+                self._address(final, (batch, width)),
+            )
+        if place == "shifted":
+            sequence, edge = array
+            return self._address(sequence, (steps, batch, width)), self._address(edge, (batch, width))
+        return self._address(array, (width,))
+
+    def weight(self, weight: Tensor, shape: tuple[int, int]) -> tuple[int, int]:
+        address, _, stride = self._address(weight, shape) or (0, 0, 0)
+        return address, stride
+
+    def _address(self, tensor: Tensor | None, shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+        """(address, stride over time, stride over the batch), the last also of a matrix's rows."""
+        if tensor is None:
+            return None
+        if tensor.shape != shape or tensor.dtype is not torch.float32 or tensor.device.type != "cpu":
+            raise wrong(
+                "tensor",
+                expected=f"float32 {shape} on the CPU",
+                got=shown(
+                    f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)} on {tensor.device}"
+                ),
+                remedy="All tensors of a run have one dtype and device, and the sizes of the parameters.",
+            )
+        strides = tensor.stride()
+        if strides[-1] != 1 and shape[-1] != 1:
+            tensor = tensor.contiguous()
+            strides = tensor.stride()
+        self.alive.append(tensor)
+        return tensor.data_ptr(), strides[0] if len(shape) == 3 else 0, strides[-2] if len(shape) > 1 else 0

@@ -1,4 +1,4 @@
-"""The engine's passes as torch operators with fakes and autograd: what torch.compile sees, as one node each."""
+"""The engine's passes as torch operators with fakes and autograd, one node each to torch.compile."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def recurrence_backward(
     lengths: Tensor | None,
     reverse: bool,
 ) -> list[Tensor]:
-    """`passes.backward` as torch.compile sees it; `gradients` are those of the output and of each final state."""
+    """`passes.backward` as torch.compile sees it; `gradients`: of the output and of each final state."""
     return passes.backward(
         Compiled.by_key(program),
         gradients[0],

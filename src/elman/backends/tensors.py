@@ -10,7 +10,7 @@ from torch import Tensor
 
 from elman.program import Program
 from elman.program.adjoint import adjoint
-from elman.program.graph import products
+from elman.program.graph import instructions, products
 from elman.program.plans import AdjointPlan, ForwardPlan, adjoint_plan, forward_plan
 
 
@@ -32,6 +32,11 @@ class Compiled:
         self.kept_states = tuple(
             s.name for s in program.states[1:] if ("state", s.name) in read or ("after", s.name) in read
         )
+        #: names of the instructions that either pass uses
+        self.operations = tuple(
+            sorted({i.op.name for g in (graph, self.derived.graph) for i in instructions(g)})
+        )
+        self._symbols = self._where_symbols_stand()
         self._forward: dict[tuple, ForwardPlan] = {}
         self._adjoint: dict[tuple, AdjointPlan] = {}
 
@@ -48,15 +53,21 @@ class Compiled:
         self, streams: Sequence[Tensor], parameters: Sequence[Tensor], states: Sequence[Tensor]
     ) -> dict[str, int]:
         """Numbers for the width symbols, read off the tensors."""
+        tensors = (*streams, *parameters, *states)
         sizes = {"I": 0, "H": 0, "P": 0}
-        for stream, tensor in zip(self.program.streams, streams, strict=True):
-            sizes[stream.width] = tensor.shape[-1] // stream.count
-        for name, tensor in self.named(parameters).items():
-            parameter = self.program.parameter(name)
-            sizes[parameter.width] = tensor.shape[0] // parameter.gates
-        for state, tensor in zip(self.program.states, states, strict=True):
-            sizes[state.width] = tensor.shape[-1]
+        for symbol, index, axis, blocks in self._symbols:
+            sizes[symbol] = tensors[index].shape[axis] // blocks
         return sizes
+
+    def _where_symbols_stand(self) -> tuple[tuple[str, int, int, int], ...]:
+        """(symbol, which of the tensors, axis, blocks on that axis), one for each symbol that occurs."""
+        program = self.program
+        parameters = [program.parameter(name) for name in self.parameters]
+        stands = [(s.width, -1, s.count) for s in program.streams]
+        stands += [(p.width, 0, p.gates) for p in parameters]
+        stands += [(s.width, -1, 1) for s in program.states]
+        found = {symbol: (symbol, index, axis, blocks) for index, (symbol, axis, blocks) in enumerate(stands)}
+        return tuple(found.values())
 
     def forward(self, sizes: Mapping[str, int], keep: bool) -> ForwardPlan:
         """The forward plan of those sizes; with `keep`, the one that stores for the backward pass."""
