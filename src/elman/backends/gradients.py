@@ -30,8 +30,7 @@ def parameter_gradients(
     sequences; the stashes (T, B, ·) hold the d_t side by side.
     """
     named = plans.named(parameters)
-    summed = {b.name for b in plan.plan.buffers if b.role == "sum"}
-    found = {name: sums[name] if name in summed else torch.zeros_like(named[name]) for name in named}
+    found = {name: sums[name] if name in sums else torch.zeros_like(named[name]) for name in named}
     operands = _Operands(plans, plan, streams, states, kept, lengths, reverse)
     for part in plan.products:
         d = stash[part.stash][..., part.columns.start : part.columns.stop]

@@ -46,12 +46,13 @@ def backward(
     plan = plans.adjoint(plans.sizes(streams, parameters, states))
     steps, batch = streams[0].shape[:2]
     stash = {name: streams[0].new_empty(steps, batch, width) for name, width in plan.stashes.items()}
-    sums = {name: torch.empty_like(tensor) for name, tensor in plans.named(parameters).items()}
+    named = plans.named(parameters)
+    sums = {b.name: torch.empty_like(named[b.name]) for b in plan.plan.buffers if b.role == "sum"}
     initial = [torch.empty_like(state, memory_format=torch.contiguous_format) for state in states]
     arrays = adjoint_arrays(
         plans, plan, gradient, final_gradients, streams, parameters, states, kept, stash, sums, initial
     )
-    native.run(plan.plan, arrays, plans.named(parameters), steps, batch, lengths, not reverse)
+    native.run(plan.plan, arrays, named, steps, batch, lengths, not reverse)
     return [
         *(stash[stream.name] for stream in plans.program.streams),
         *parameter_gradients(plans, plan, stash, sums, streams, parameters, states, kept, lengths, reverse),

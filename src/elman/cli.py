@@ -1,0 +1,247 @@
+"""The command line: `elman train TASK`, `elman evaluate RUN`, `elman predict RUN`, `elman cells`.
+
+It reads options and hands over; what is slow to import is imported once it is needed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from elman import __version__
+from elman.errors import ArgumentError, ElmanError, unknown
+
+if TYPE_CHECKING:
+    from elman.train.options import TrainOptions
+
+USAGE = """elman: recurrent neural networks, whole.
+
+  elman train TASK --data DATA [--out RUN]         learn from data; the model goes into a run folder
+  elman train TASK --config FILE.toml              the same, with options from a file
+  elman train TASK --out RUN --resume              go on with a run that was stopped
+  elman evaluate RUN --data DATA                   how a model does on other data
+  elman predict RUN --data DATA --out FILE.csv     what a model says on data without labels
+  elman cells                                      the recurrent cells
+  elman --version
+
+`elman train TASK --help` lists all options; --debug shows the whole trace of an error.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 1 unexpected, 2 something wrong with what was given, 130 stopped."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [argument for argument in given if argument != "--debug"]
+    try:
+        code = _dispatch(given)
+    except ElmanError as error:
+        if debug:
+            raise
+        _complain(str(error))
+        code = 2
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        _complain("stopped at once; what was saved before is whole.")
+        code = 130
+    sys.exit(code)
+
+
+def _dispatch(given: list[str]) -> int:
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0
+    if given[0] in ("-V", "--version", "version"):
+        print(f"elman {__version__}")
+        return 0
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "train": _train,
+        "evaluate": _evaluate,
+        "predict": _predict,
+        "cells": _cells,
+    }
+    if given[0] not in commands:
+        raise unknown("command", given[0], commands)
+    return commands[given[0]](given[1:])
+
+
+def _train(given: list[str]) -> int:
+    from elman.tasks import TASKS, task_named
+
+    if not given or given[0].startswith("-"):
+        if given and given[0] not in ("-h", "--help"):
+            raise ArgumentError(
+                f"task: expected its name first, got {given[0]!r}. Valid: {', '.join(TASKS)}."
+            )
+        print("elman train TASK --data DATA [options]\n\ntasks:")
+        print("".join(f"  {name:<12} {about}\n" for name, about in TASKS.items()), end="")
+        return 0
+    task = task_named(given[0])
+    options = read_options(task.options, given[1:], name=given[0])
+    from elman.tasks.jobs import train
+
+    return 130 if train(given[0], options, _console()).ending == "interrupted" else 0
+
+
+def read_options(kind: type[TrainOptions], given: list[str], *, name: str) -> TrainOptions:
+    """The options of a task: defaults, over them a TOML file (`--config`), over it the command line.
+
+    Raises `ArgumentError` for an unknown option, with the nearest one.
+    """
+    from elman.train.options import from_mapping, rules
+    from elman.train.toml import read_toml
+
+    given, config = _take_config(given)
+    if config and "--resume" in given:
+        raise ArgumentError("config: a run that is resumed has its own options; leave --config out.")
+    if "--resume" in given and (out := _value(given, "--out")):
+        config = str(Path(out) / "config.toml")
+        config = config if Path(config).is_file() else None
+    start = from_mapping(kind, read_toml(Path(config)), origin=config) if config else kind()
+    flags = {"--hidden", "--help", "--config"}
+    for option, rule in rules(kind).items():
+        if rule.command_line:
+            flag = f"--{option.replace('_', '-')}"
+            flags |= {flag, f"--no-{flag[2:]}"} if rule.kind is bool else {flag}
+            if rule.kind is bool and rule.optional:
+                given = _spell_out(given, flag)
+    return _parse(kind, given, flags, default=start, prog=f"elman train {name}")
+
+
+def _spell_out(given: list[str], flag: str) -> list[str]:
+    """`--flag` as `--flag True` and `--no-flag` as `--flag False`, for flags that may also be left open."""
+    spelled: list[str] = []
+    for place, argument in enumerate(given):
+        if argument == f"--no-{flag[2:]}":
+            spelled += [flag, "False"]
+        elif argument == flag and given[place + 1 : place + 2] not in (["True"], ["False"], ["None"]):
+            spelled += [flag, "True"]
+        else:
+            spelled.append(argument)
+    return spelled
+
+
+def _value(given: list[str], flag: str) -> str | None:
+    """The value behind a flag, or in --flag=value."""
+    for place, argument in enumerate(given):
+        if argument.startswith(f"{flag}="):
+            return argument.partition("=")[2]
+        if argument == flag and place + 1 < len(given):
+            return given[place + 1]
+    return None
+
+
+@dataclass(frozen=True)
+class _Evaluate:
+    """Measure a model on labelled data."""
+
+    run: tyro.conf.Positional[str]
+    """The run folder."""
+    data: str
+    """A named data set (its test part), a file, or a folder."""
+    out: str | None = None
+    """A JSON file to write the figures to."""
+    text_column: str | None = None
+    """Column of the text, where it differs from the one in training."""
+    label_column: str | None = None
+    """Column of the label, where it differs from the one in training."""
+    header: str | None = None
+    """yes, no or auto: whether the first row names the columns, where it differs from training."""
+
+
+@dataclass(frozen=True)
+class _Predict:
+    """Write what a model says on data without labels."""
+
+    run: tyro.conf.Positional[str]
+    """The run folder."""
+    data: str
+    """A named data set (its test part), a file, or a folder."""
+    out: str
+    """The CSV file to write."""
+    overwrite: bool = False
+    """Replace that file if it exists."""
+    text_column: str | None = None
+    """Column of the text, where it differs from the one in training."""
+    header: str | None = None
+    """yes, no or auto: whether the first row names the columns, where it differs from training."""
+
+
+def _evaluate(given: list[str]) -> int:
+    options = _parse_job(_Evaluate, given, "elman evaluate")
+    from elman.tasks.jobs import evaluate
+
+    evaluate(console=_console(), **vars(options))
+    return 0
+
+
+def _predict(given: list[str]) -> int:
+    options = _parse_job(_Predict, given, "elman predict")
+    from elman.tasks.jobs import predict
+
+    predict(console=_console(), **vars(options))
+    return 0
+
+
+def _cells(given: list[str]) -> int:
+    from elman.cells import create, names
+
+    for name in names():
+        about = (type(create(name)).__doc__ or "").strip().splitlines()
+        print(f"{name:<12} {about[0] if about else ''}")
+    return 0
+
+
+def _parse_job(kind: type[Any], given: list[str], prog: str) -> Any:
+    flags = {f"--{name.replace('_', '-')}" for name in kind.__dataclass_fields__} | {
+        "--help",
+        "--no-overwrite",
+    }
+    return _parse(kind, given, flags, prog=prog)
+
+
+def _parse(kind: type[Any], given: list[str], flags: set[str], **keywords: Any) -> Any:
+    for argument in given:
+        flag = argument.partition("=")[0].replace("_", "-")
+        if flag.startswith("--") and flag not in flags:
+            raise unknown("option", flag, flags)
+    return tyro.cli(kind, args=given, **keywords)
+
+
+def _take_config(given: list[str]) -> tuple[list[str], str | None]:
+    """The arguments without --config, and its value."""
+    rest: list[str] = []
+    config = None
+    waiting = iter(given)
+    for argument in waiting:
+        flag, equals, value = argument.partition("=")
+        if flag != "--config":
+            rest.append(argument)
+            continue
+        config = value if equals else next(waiting, None)
+        if not config:
+            raise ArgumentError("config: expected the name of a TOML file behind --config, got nothing.")
+    return rest, config
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console()
+
+
+def _complain(message: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True).print(Text("error: ", style="bold red") + Text(message), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

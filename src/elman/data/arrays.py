@@ -1,0 +1,178 @@
+"""Arrays, from Python or an .npz file, as examples.
+
+Dimensions: N sequences, T steps, F features, S = sum of all lengths.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from elman.data.checks import check_lengths
+from elman.data.examples import Examples
+from elman.data.files import existing
+from elman.data.safe_objects import read_objects
+from elman.data.sequences import Sequences
+from elman.errors import DataError
+
+
+def read_npz(path: Path) -> Examples:
+    """Examples from an .npz file with `X` and (except for prediction) `y`.
+
+    X: (N, T, F) numbers; or an object array of N arrays (T_i, F); or (S, F) numbers, one sequence after
+       the other, with `lengths` (N,) beside it. With (N, T, F), `lengths` says how many steps of each row
+       are meant.
+    y: (N,) labels.
+
+    Raises `DataError` for any other content.
+    """
+    arrays = _load(existing(path))
+    if "X" not in arrays:
+        held = ", ".join(sorted(arrays)) or "nothing"
+        raise DataError(
+            f"{path}: expected the arrays X and y, got {held}. Save with numpy.savez(file, X=X, y=y)."
+        )
+    inputs = sequences_of(arrays["X"], lengths=arrays.get("lengths"), name=f"{path}: X")
+    labels = labels_of(arrays["y"], len(inputs), source=f"{path}: y") if "y" in arrays else None
+    return Examples(inputs, labels, str(path))
+
+
+def examples_of(x: Any, y: Any = None, *, source: str = "X") -> Examples:
+    """Examples from Python: an array (N, T, F), a list of arrays (T_i, F), or texts, with their labels."""
+    inputs: Sequences | list[str]
+    if isinstance(x, str):
+        raise DataError(f"{source}: expected a list of texts, got one text. Write [text].")
+    if hasattr(x, "to_numpy"):
+        x = x.to_numpy()  # a column of pandas or polars
+    elif hasattr(x, "detach"):
+        x = x.detach().cpu().numpy()
+    if not isinstance(x, np.ndarray):
+        x = list(x)
+    if len(x) == 0:
+        raise DataError(f"{source}: expected at least one example, got an empty data set.")
+    if isinstance(x[0], str):
+        inputs = _texts(x, source)
+    else:
+        inputs = sequences_of(x, name=source)
+    labels = None if y is None else labels_of(np.asarray(y), len(inputs), source="y")
+    return Examples(inputs, labels, source)
+
+
+def sequences_of(x: Any, *, lengths: np.ndarray | None = None, name: str = "X") -> Sequences:
+    """Sequences from an array (N, T, F), arrays (T_i, F), or an array (S, F) with `lengths`."""
+    if isinstance(x, np.ndarray) and x.dtype != object:
+        x = _numbers(x, name)
+        if lengths is not None:
+            return _with_lengths(x, _whole(lengths, name), name)
+        if x.ndim != 3:
+            hint = " One feature a step: X[:, :, None]." if x.ndim == 2 else ""
+            raise DataError(
+                f"{name}: expected an array (sequences, steps, features), got shape {x.shape}.{hint}"
+            )
+        if 0 in x.shape:
+            raise DataError(f"{name}: expected at least one example, step and feature, got shape {x.shape}.")
+        return Sequences.from_dense(x)
+    rows = [_numbers(np.asarray(row), f"{name}, row {place}") for place, row in enumerate(x)]
+    if not rows:
+        raise DataError(f"{name}: expected at least one example, got an empty data set.")
+    if lengths is not None:
+        given = _whole(lengths, name)
+        check_lengths_match([len(row) for row in rows], given, name)
+    return Sequences.from_arrays(rows, name=name)
+
+
+def check_lengths_match(actual: list[int], given: np.ndarray, name: str) -> None:
+    """Raise `DataError` naming the first row whose length is not the given one."""
+    if len(given) != len(actual):
+        raise DataError(
+            f"{name}: expected one length per sequence ({len(actual)}), got {len(given)} lengths."
+        )
+    for row, (have, want) in enumerate(zip(actual, given.tolist(), strict=True)):
+        if have != want:
+            raise DataError(f"{name}: expected {want} steps in row {row}, as `lengths` says, got {have}.")
+
+
+def labels_of(y: np.ndarray, count: int, *, source: str) -> np.ndarray:
+    """(N,) labels: whole numbers, booleans or texts. Numbers with a fraction are refused."""
+    if y.dtype == object:
+        y = np.array(
+            [value.item() if isinstance(value, np.generic) else value for value in y.ravel()]
+        ).reshape(y.shape)
+    if y.ndim != 1:
+        raise DataError(
+            f"{source}: expected one label per sequence, of shape ({count},), got shape {y.shape}."
+        )
+    check_lengths(count, len(y), source)
+    if y.dtype.kind == "f":
+        odd = ~np.isfinite(y) | (y != np.round(y))
+        if odd.any():
+            row = int(odd.argmax())
+            raise DataError(
+                f"{source}: expected classes (whole numbers or texts), got {y[row].item()!r} in row {row}. "
+                "Numbers to be predicted are a regression, which this task does not do."
+            )
+    elif y.dtype.kind not in "biuUS":
+        raise DataError(f"{source}: expected classes (whole numbers or texts), got the type {y.dtype}.")
+    return y
+
+
+def _texts(x: Iterable[Any], source: str) -> list[str]:
+    for row, value in enumerate(x):
+        if not isinstance(value, str):
+            raise DataError(f"{source}: expected texts, got {type(value).__name__} in row {row}.")
+    return [str(value) for value in x]
+
+
+def _numbers(x: np.ndarray, name: str) -> np.ndarray:
+    if x.dtype.kind not in "biuf":
+        raise DataError(f"{name}: expected numbers, got the type {x.dtype}.")
+    return x
+
+
+def _whole(lengths: np.ndarray, name: str) -> np.ndarray:
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
+        raise DataError(f"{name}: expected `lengths` as whole numbers of 0 or more, one per sequence.")
+    return lengths.astype(np.int64)
+
+
+def _with_lengths(x: np.ndarray, lengths: np.ndarray, name: str) -> Sequences:
+    if x.ndim == 2:
+        if int(lengths.sum()) != len(x):
+            raise DataError(
+                f"{name}: expected {int(lengths.sum())} steps in all, the sum of `lengths`, got {len(x)}."
+            )
+        return Sequences.from_flat(x, lengths)
+    if x.ndim != 3 or len(lengths) != len(x):
+        raise DataError(f"{name}: expected one length per sequence ({len(x)}), got {len(lengths)} lengths.")
+    if lengths.max(initial=0) > x.shape[1]:
+        row = int((lengths > x.shape[1]).argmax())
+        raise DataError(
+            f"{name}: expected at most {x.shape[1]} steps, got a length of {lengths[row]} in row {row}."
+        )
+    return Sequences.from_arrays([row[:length] for row, length in zip(x, lengths, strict=True)], name=name)
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [name for name in archive.namelist() if name.endswith(".npy")]
+            return {name.removesuffix(".npy"): _member(archive, name, path) for name in members}
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise DataError(f"{path}: expected an .npz file, got a damaged or different one ({error}).") from None
+
+
+def _member(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
+    """One array; those of objects go past numpy's reader, which would unpickle them."""
+    with archive.open(name) as file:
+        try:
+            return npy.read_array(file, allow_pickle=False)
+        except ValueError:
+            pass
+    with archive.open(name) as file:
+        return read_objects(file, f"{path}: {name.removesuffix('.npy')}")

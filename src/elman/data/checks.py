@@ -1,0 +1,85 @@
+"""Checks of examples, made before any training: what is wrong, in which row, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+
+import numpy as np
+import torch
+
+from elman.data.examples import Examples
+from elman.data.sequences import Sequences
+from elman.errors import DataError
+
+
+def check_examples(examples: Examples, *, labelled: bool = True) -> None:
+    """Raise `DataError` if there are no examples, a number is not finite, or wanted labels are missing."""
+    if len(examples) == 0:
+        raise DataError(f"{examples.source}: expected at least one example, got an empty data set.")
+    if isinstance(examples.inputs, Sequences):
+        check_finite(examples.inputs, examples.source, first_row=examples.first_row)
+        if examples.inputs.longest == 0:
+            raise DataError(
+                f"{examples.source}: expected sequences of one step or more, got only empty ones."
+            )
+    elif not any(text.strip() for text in examples.inputs):
+        raise DataError(f"{examples.source}: expected texts, got only empty ones.")
+    if labelled and examples.labels is None:
+        raise DataError(f"{examples.source}: expected a label for each example, got none.")
+
+
+def check_finite(sequences: Sequences, source: str, *, first_row: int = 0) -> None:
+    """Raise `DataError` that names the row, step and feature of the first NaN or infinity."""
+    values = sequences.values
+    if not values.is_floating_point() or bool(torch.isfinite(values.sum())):
+        return  # a sum is finite only if every term is; where it overflows, the loop below decides
+    for row in range(len(sequences)):
+        start, length = int(sequences.starts[row]), int(sequences.lengths[row])
+        bad = (~torch.isfinite(values[start : start + length])).nonzero()
+        if len(bad):
+            step, feature = bad[0].tolist()
+            raise DataError(
+                f"{source}: expected finite numbers, got {values[start + step, feature].item()} "
+                f"in row {row + first_row}, step {step}, feature {feature}. "
+                "Remove that row or fill in the value first (numpy.nan_to_num)."
+            )
+
+
+def check_lengths(inputs: int, labels: int, source: str) -> None:
+    """Raise `DataError` unless there are as many labels as inputs."""
+    if inputs != labels:
+        raise DataError(f"{source}: expected one label per sequence ({inputs}), got {labels} labels.")
+
+
+def classes_of(examples: Examples) -> np.ndarray:
+    """The classes, sorted; raises `DataError` if there is only one."""
+    assert examples.labels is not None
+    classes = np.unique(examples.labels)
+    if len(classes) < 2:
+        only = classes[0].item() if isinstance(classes[0], np.generic) else classes[0]
+        raise DataError(
+            f"{examples.source}: expected labels of two classes or more, got only {only!r}. "
+            "Check that the right column is taken as the label."
+        )
+    return classes
+
+
+def encode_labels(examples: Examples, classes: np.ndarray) -> torch.Tensor:
+    """(N,) int64: the place of each label in the sorted `classes`; raises `DataError` for an unseen class."""
+    labels = examples.labels
+    assert labels is not None
+    known = {value: place for place, value in enumerate(classes.tolist())}
+    codes = np.array([known.get(label, -1) for label in labels.tolist()], dtype=np.int64)
+    if (codes < 0).any():
+        row = int((codes < 0).argmax())
+        label = labels.tolist()[row]
+        listed = ", ".join(repr(value) for value in classes.tolist()[:20])
+        near = difflib.get_close_matches(
+            str(label), [str(value) for value in classes.tolist()], n=1, cutoff=0.5
+        )
+        hint = f" Did you mean {near[0]!r}?" if near and isinstance(label, str) else ""
+        raise DataError(
+            f"{examples.source}: row {row + examples.first_row} has the class {label!r}, "
+            f"which was not in the training data.{hint} Known: {listed}{' …' if len(classes) > 20 else ''}."
+        )
+    return torch.from_numpy(codes)

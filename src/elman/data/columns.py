@@ -1,0 +1,120 @@
+"""Which columns hold text and label, and whether there is a header: named by option, or found and said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from elman.errors import DataError, unknown
+
+TEXT_NAMES = ("text", "sentence", "review", "content", "document", "message", "name", "title", "input")
+LABEL_NAMES = ("label", "class", "target", "category", "sentiment", "y", "language", "output")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the user named: columns by name or, counted from 1, by number; None where they are to be found.
+
+    header: yes, no or auto.
+    """
+
+    text: str | None = None
+    label: str | None = None
+    header: str = "auto"
+
+
+def split_header(table: pl.DataFrame, columns: Columns) -> tuple[pl.DataFrame, bool]:
+    """A table of texts, with its first row made the names of the columns if it is a header; and whether it
+    was.
+
+    It is taken for one if the option says so; if it holds a column that the option names or a usual name; or
+    if the label column (the one with the fewest values) has a first value that is not seen again.
+    """
+    first = [str(value or "") for value in table.row(0)]
+    if columns.header == "no" or (columns.header == "auto" and not _looks_like_header(table, first, columns)):
+        return table, False
+    names = [name.strip() or f"column_{place}" for place, name in enumerate(first, 1)]
+    double = [name for place, name in enumerate(names) if name in names[:place]]
+    if double:
+        raise DataError(f"header: expected different names of the columns, got {double[0]!r} twice.")
+    return table[1:].rename(dict(zip(table.columns, names, strict=True))), True
+
+
+def _looks_like_header(table: pl.DataFrame, first: Sequence[str], columns: Columns) -> bool:
+    names = {name.strip().lower() for name in first}
+    if any(given is not None and given.lower() in names for given in (columns.text, columns.label)):
+        return True
+    if names & set(LABEL_NAMES) and names & set(TEXT_NAMES):
+        return True
+    rest = table[1:]
+    if len(rest) < 2:
+        return False
+    place = min(range(rest.width), key=lambda p: (rest[:, p].n_unique(), -p))
+    values = rest[:, place]
+    return values.n_unique() <= len(rest) // 2 and first[place] not in set(values.to_list())
+
+
+def choose(
+    table: pl.DataFrame, columns: Columns, source: str, *, labelled: bool
+) -> tuple[str, str | None, str]:
+    """(text column, label column or None, a note on what was taken and why)."""
+    if table.width < 2 and labelled:
+        raise DataError(
+            f"{source}: expected a text column and a label column, got one column: {table.columns[0]!r}."
+        )
+    wanted = columns.label if labelled or columns.label in table.columns else None
+    label = _named(table, wanted, "label_column", source) if wanted else None
+    text = _named(table, columns.text, "text_column", source) if columns.text else None
+    label_why = text_why = "named"
+    if text is None:
+        text, text_why = _find_text(table, [label] if label else [], source)
+    if label is None:
+        label, label_why = _find_label(table, text, required=labelled)
+    if text == label:
+        raise DataError(
+            f"{source}: expected two different columns for text and label, got {text!r} for both."
+        )
+    note = f"text from column {text!r} ({text_why})"
+    return text, label, f"{note}, labels from column {label!r} ({label_why})" if label else note
+
+
+def _named(table: pl.DataFrame, given: str, option: str, source: str) -> str:
+    if given in table.columns:
+        return given
+    if given.isdecimal() and 1 <= int(given) <= table.width:
+        return table.columns[int(given) - 1]
+    raise DataError(f"{source}: {unknown(option, given, table.columns)} Or its number, 1 to {table.width}.")
+
+
+def _find_text(table: pl.DataFrame, taken: Sequence[str], source: str) -> tuple[str, str]:
+    free = [name for name in table.columns if name not in taken]
+    for usual in TEXT_NAMES:
+        for name in free:
+            if name.lower() == usual:
+                return name, "by its name"
+    lengths = {name: table[name].str.len_chars().mean() or 0.0 for name in free if not _numeric(table[name])}
+    if not lengths:
+        raise DataError(
+            f"{source}: expected a text column, got only numbers in {', '.join(map(repr, free))}. "
+            "Sequences of numbers are read from .npz files; "
+            "a column of numbers is taken as text if --text-column names it."
+        )
+    return max(lengths, key=lambda name: float(lengths[name])), "the longest texts"  # type: ignore[arg-type]
+
+
+def _find_label(table: pl.DataFrame, text: str, *, required: bool) -> tuple[str | None, str]:
+    free = [name for name in table.columns if name != text]
+    for usual in LABEL_NAMES:
+        for name in free:
+            if name.lower() == usual:
+                return name, "by its name"
+    if not free or not required:
+        return None, ""
+    several = [name for name in free if table[name].n_unique() > 1] or free
+    return min(several, key=lambda name: table[name].n_unique()), "the fewest different values"
+
+
+def _numeric(column: pl.Series) -> bool:
+    return column.cast(pl.Float64, strict=False).null_count() == column.null_count()

@@ -1,0 +1,59 @@
+"""Examples: inputs with their labels, as they were read; Splits: the parts of a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from elman.data.columns import Columns
+from elman.data.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs (texts, or sequences of numbers) and labels.
+
+    labels: (N,) array, or None where there are none.
+    source: what messages call the data: a file or the name of a data set.
+    first_row: what the first example is called in messages: 0 in arrays, 1 or 2 in files.
+    """
+
+    inputs: Sequences | list[str]
+    labels: np.ndarray | None
+    source: str
+    first_row: int = 0
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def select(self, rows: np.ndarray) -> Examples:
+        """The examples at `rows`, in that order."""
+        if isinstance(self.inputs, Sequences):
+            inputs: Sequences | list[str] = self.inputs.select(torch.from_numpy(rows))
+        else:
+            inputs = [self.inputs[row] for row in rows]
+        return replace(self, inputs=inputs, labels=None if self.labels is None else self.labels[rows])
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The parts of a data set; those that it does not come with are None.
+
+    scaled: the numbers have a sensible range already, so they are left as they are.
+    notes: what was chosen while reading, such as the columns, to be shown to the user.
+    columns: those that were taken, for files that have columns.
+    """
+
+    train: Examples
+    valid: Examples | None = None
+    test: Examples | None = None
+    scaled: bool = False
+    notes: tuple[str, ...] = ()
+    columns: Columns | None = None
+
+    def parts(self) -> dict[str, Examples]:
+        """The parts that are there, by name."""
+        named = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {name: part for name, part in named.items() if part is not None}

@@ -1,0 +1,107 @@
+"""Sequences: ragged data in one flat tensor, from which padded batches are gathered in a single pass.
+
+Dimensions: T steps, B sequences of a batch, N sequences in all, F features, S = sum of all lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elman.errors import DataError
+
+PAD = 0  # the token of padding; sequences of numbers are padded with zeros
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """N sequences, each of its own length.
+
+    values: (S + 1, F) floats or (S + 1,) int64 tokens; the last row is the padding.
+    starts: (N,) int64, the row at which each sequence starts.
+    lengths: (N,) int64.
+
+    `select` shares `values`, so splits cost nothing.
+    """
+
+    values: Tensor
+    starts: Tensor
+    lengths: Tensor
+
+    @classmethod
+    def from_dense(cls, array: np.ndarray) -> Sequences:
+        """From (N, T, F) numbers; they become float32."""
+        count, steps, features = array.shape
+        values = torch.zeros(count * steps + 1, features)
+        values[:-1] = torch.from_numpy(np.array(array, dtype=np.float32, order="C").reshape(-1, features))
+        return cls(values, torch.arange(count) * steps, torch.full((count,), steps))
+
+    @classmethod
+    def from_flat(cls, flat: np.ndarray, lengths: np.ndarray) -> Sequences:
+        """From (S, F) numbers or (S,) tokens, one sequence after the other."""
+        tokens = flat.ndim == 1
+        data = torch.from_numpy(np.array(flat, dtype=np.int64 if tokens else np.float32, order="C"))
+        size = torch.from_numpy(np.array(lengths, dtype=np.int64))
+        values = torch.cat([data, data.new_full((1, *data.shape[1:]), PAD)])
+        return cls(values, size.cumsum(0) - size, size)
+
+    @classmethod
+    def from_arrays(cls, arrays: Sequence[np.ndarray], *, name: str = "X") -> Sequences:
+        """From arrays of shape (T_i, F), the same F in each."""
+        features = None
+        for row, array in enumerate(arrays):
+            if array.ndim != 2:
+                raise DataError(
+                    f"{name}: expected an array (steps, features) in row {row}, got shape {array.shape}."
+                )
+            features = array.shape[1] if features is None else features
+            if array.shape[1] != features:
+                raise DataError(
+                    f"{name}: expected {features} features in every row, as in row 0, "
+                    f"got {array.shape[1]} in row {row}."
+                )
+        lengths = np.array([len(array) for array in arrays], dtype=np.int64)
+        return cls.from_flat(np.concatenate(list(arrays)), lengths)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def features(self) -> int:
+        """F; 0 for tokens."""
+        return self.values.shape[1] if self.values.dim() == 2 else 0
+
+    @property
+    def longest(self) -> int:
+        """The largest length."""
+        return int(self.lengths.max()) if len(self) else 0
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all sequences have the same length."""
+        return len(self) > 0 and bool((self.lengths == self.lengths[0]).all())
+
+    def select(self, rows: Tensor | np.ndarray) -> Sequences:
+        """The sequences at `rows`, in that order, sharing the values."""
+        index = torch.as_tensor(rows, dtype=torch.int64)
+        return Sequences(self.values, self.starts[index], self.lengths[index])
+
+    def to(self, device: torch.device) -> Sequences:
+        """The same on another device."""
+        return Sequences(self.values.to(device), self.starts.to(device), self.lengths.to(device))
+
+    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The sequences at `rows` (B,): ((T, B, F) or (T, B), lengths (B,) or None if all have T steps)."""
+        starts, lengths = self.starts[rows], self.lengths[rows]
+        steps = int(lengths.max())
+        time = torch.arange(steps, device=starts.device)[:, None]
+        index = starts + time
+        ragged = int(lengths.min()) < steps
+        if ragged:
+            index = index.masked_fill(time >= lengths, len(self.values) - 1)
+        gathered = self.values.index_select(0, index.reshape(-1)).view(*index.shape, *self.values.shape[1:])
+        return gathered, lengths if ragged else None

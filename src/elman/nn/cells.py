@@ -1,0 +1,166 @@
+"""RNNCell, GRUCell and LSTMCell: one step at a time, as `torch.nn`'s.
+
+They run the same cell definitions as the layers, one step through the reference reader.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from elman import cells
+from elman.backends import recurrence
+from elman.errors import shown, wrong
+from elman.nn import weights
+from elman.nn.arguments import check_flag, check_input, check_size, check_states
+from elman.nn.layers import rnn_cell
+
+
+class SingleStep(Module):
+    """What the three share: parameters `weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`, and the call."""
+
+    def __init__(
+        self,
+        cell: cells.Cell,
+        input_size: int,
+        hidden_size: int,
+        bias: bool,
+        device: Any,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        check_size("input_size", input_size, remedy="It is the number of features of the input.")
+        check_size("hidden_size", hidden_size, remedy="It is the number of features of the hidden state.")
+        check_flag("bias", bias)
+        self.cell = cell
+        self.program = cell.program(bias=bias)
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.bias = bias
+        sizes = {"I": input_size, "H": hidden_size, "P": 0}
+        self._names = weights.add_parameters(
+            self, self.program.parameters, sizes, "", device=device, dtype=dtype
+        )
+        for parameter in cell.program(bias=True).parameters:
+            if parameter.name not in self._names:
+                self.register_parameter(parameter.name, None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw every parameter anew, uniform within ±1/√H, as torch does."""
+        for parameter in self.program.parameters:
+            weights.initialise(self, parameter.name, parameter, self.hidden_size)
+
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
+        """One step.
+
+        Args:
+            input: (B, I), or (I,) for one sequence.
+            hx: the state (B, H), or (H,) beside one sequence; for LSTMCell the tuple (h, c). None: zeros.
+
+        Returns:
+            The next state, shaped as `hx`.
+
+        Raises:
+            ArgumentError: shapes, dtypes or devices that do not fit.
+        """
+        if not isinstance(input, Tensor) or input.dim() not in (1, 2):
+            got = tuple(input.shape) if isinstance(input, Tensor) else shown(f"a {type(input).__name__}")
+            raise wrong("input", expected="a tensor of 1 dimension (features) or 2 with a batch", got=got)
+        weight: Tensor = getattr(self, self._names[0])
+        check_input(input, weight, self.input_size)
+        batched = input.dim() == 2
+        states = self._initial(hx, input, weight)
+        _, finals = recurrence(
+            self.program,
+            (input if batched else input.unsqueeze(0)).unsqueeze(0),
+            {name: getattr(self, name) for name in self._names},
+            [state if batched or state is None else state.unsqueeze(0) for state in states],
+            backend="reference",
+        )
+        state = finals if batched else tuple(final.squeeze(0) for final in finals)
+        return state[0] if len(state) == 1 else tuple(state)
+
+    def _initial(self, hx: Any, input: Tensor, weight: Tensor) -> list[Tensor] | list[None]:
+        declared = [state.name for state in self.program.states]
+        if hx is None:
+            return [None] * len(declared)
+        shape = (*input.shape[:-1], self.hidden_size)
+        legend = "batch, hidden_size" if input.dim() == 2 else "hidden_size,"
+        return check_states(hx, declared, [shape] * len(declared), legend, weight)
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles hold the cell; its Program is traced again."""
+        return {k: v for k, v in self.__dict__.items() if k != "program"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.program = self.cell.program(bias=self.bias)
+
+
+class RNNCell(SingleStep):
+    """One step of Elman's network, as `torch.nn.RNNCell`; `nonlinearity` as in `elman.nn.RNN`."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(rnn_cell(nonlinearity), input_size, hidden_size, bias, device, dtype)
+        self.nonlinearity = nonlinearity
+
+    def extra_repr(self) -> str:
+        usual = self.nonlinearity == "tanh"
+        return super().extra_repr() + ("" if usual else f", nonlinearity={self.nonlinearity}")
+
+
+class GRUCell(SingleStep):
+    """One step of a GRU, as `torch.nn.GRUCell`; gate order r, z, n; `reset_after` as in `elman.nn.GRU`."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+        *,
+        reset_after: bool = True,
+    ) -> None:
+        check_flag("reset_after", reset_after)
+        super().__init__(cells.GRU(reset_after=reset_after), input_size, hidden_size, bias, device, dtype)
+        self.reset_after = reset_after
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
+
+
+class LSTMCell(SingleStep):
+    """One step of an LSTM, as `torch.nn.LSTMCell`; gate order i, f, g, o; `peepholes` as in `nn.LSTM`."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+        *,
+        peepholes: bool = False,
+    ) -> None:
+        check_flag("peepholes", peepholes)
+        super().__init__(cells.LSTM(peepholes=peepholes), input_size, hidden_size, bias, device, dtype)
+        self.peepholes = peepholes
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + (", peepholes=True" if self.peepholes else "")

@@ -1,0 +1,23 @@
+"""Floor 5: the tasks. A task is one file here and one line in `TASKS`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from elman.errors import unknown
+
+if TYPE_CHECKING:
+    from elman.tasks.task import Task
+
+#: name -> what it does; elman.tasks.<name>.TASK is the task
+TASKS = {
+    "classify": "a label for each sequence",
+}
+
+
+def task_named(name: str) -> Task:
+    """The task of that name; raises `ArgumentError` for an unknown one."""
+    if name not in TASKS:
+        raise unknown("task", name, TASKS)
+    return import_module(f"elman.tasks.{name}").TASK

@@ -1,0 +1,115 @@
+"""What a network reads: texts through a vocabulary and an embedding, or numbers, maybe standardised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from elman.data import Sequences, Vocabulary
+from elman.errors import DataError
+
+SMALLEST_DEVIATION = 1e-6
+
+
+class Inputs(Protocol):
+    """How raw inputs become sequences, and the layer that reads those."""
+
+    def encode(self, inputs: Sequences | list[str], source: str) -> Sequences:
+        """Raw inputs as sequences; raises `DataError` if they are of another kind or width."""
+        ...
+
+    def layer(self) -> tuple[nn.Module, int]:
+        """(the first layer, the features it gives)."""
+        ...
+
+    def about(self) -> dict[str, Any]:
+        """Plain values from which `inputs_from` makes the same again."""
+        ...
+
+
+@dataclass(frozen=True)
+class TextInputs:
+    """Texts as tokens, each embedded in `size` features."""
+
+    vocabulary: Vocabulary
+    size: int
+
+    def encode(self, inputs: Sequences | list[str], source: str) -> Sequences:
+        if isinstance(inputs, Sequences):
+            raise DataError(f"{source}: expected texts, as in training, got sequences of numbers.")
+        return self.vocabulary.encode(inputs)
+
+    def layer(self) -> tuple[nn.Module, int]:
+        return nn.Embedding(len(self.vocabulary), self.size, padding_idx=0), self.size
+
+    def about(self) -> dict[str, Any]:
+        return {"kind": "text", "size": self.size}
+
+
+@dataclass(frozen=True)
+class NumberInputs:
+    """Numbers with `features` a step, shifted and scaled."""
+
+    features: int
+    shift: tuple[float, ...] | None = None
+    scale: tuple[float, ...] | None = None
+
+    def encode(self, inputs: Sequences | list[str], source: str) -> Sequences:
+        if not isinstance(inputs, Sequences):
+            raise DataError(f"{source}: expected sequences of numbers, as in training, got texts.")
+        if inputs.features != self.features:
+            raise DataError(
+                f"{source}: expected {self.features} features, as in training, got {inputs.features}."
+            )
+        return inputs
+
+    def layer(self) -> tuple[nn.Module, int]:
+        if self.shift is None or self.scale is None:
+            return nn.Identity(), self.features
+        return Standardise(torch.tensor(self.shift), torch.tensor(self.scale)), self.features
+
+    def about(self) -> dict[str, Any]:
+        return {"kind": "numbers", "features": self.features, "shift": self.shift, "scale": self.scale}
+
+
+class Standardise(nn.Module):
+    """(x - shift) * scale for each feature; part of the model, so that it is never forgotten in use."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, shift: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("shift", shift)
+        self.register_buffer("scale", scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, B, F) to (T, B, F)."""
+        return (x - self.shift) * self.scale
+
+
+def standardised(sequences: Sequences) -> NumberInputs:
+    """`NumberInputs` by which each feature gets mean 0 and deviation 1; constant ones become 0."""
+    rows = torch.cat(
+        [
+            torch.arange(start, start + length)
+            for start, length in zip(sequences.starts.tolist(), sequences.lengths.tolist(), strict=True)
+        ]
+    )
+    values = sequences.values[rows].double()
+    mean = values.mean(0)
+    deviation = values.std(0, correction=0)
+    scale = torch.where(deviation > SMALLEST_DEVIATION, 1.0 / deviation, torch.ones_like(deviation))
+    return NumberInputs(sequences.features, tuple(mean.float().tolist()), tuple(scale.float().tolist()))
+
+
+def inputs_from(about: Mapping[str, Any], vocabulary: str | None) -> Inputs:
+    """The inputs that were saved."""
+    if about["kind"] == "text":
+        return TextInputs(Vocabulary.from_json(vocabulary or ""), about["size"])
+    shift, scale = about["shift"], about["scale"]
+    return NumberInputs(about["features"], shift and tuple(shift), scale and tuple(scale))

@@ -1,0 +1,223 @@
+"""The three jobs that every task has: train, evaluate, predict."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from elman.data import Splits
+from elman.errors import RunError, shown, wrong
+from elman.tasks import task_named
+from elman.tasks.saved import open_model
+from elman.tasks.task import Model, Task
+from elman.train.card import model_card
+from elman.train.device import check_device
+from elman.train.display import RichDisplay
+from elman.train.durable import write_bytes, write_json, write_text
+from elman.train.interrupt import Interrupt
+from elman.train.loop import Outcome, fit
+from elman.train.options import TrainOptions, check, from_mapping, to_mapping
+from elman.train.picture import draw_learning_curve
+from elman.train.run_folder import CARD, PICTURE, RunFolder
+
+#: what may differ from the options with which a run began when it is resumed
+CHANGEABLE = ("epochs", "patience", "learning_rate", "clip", "device", "resume", "overwrite", "out")
+
+
+def train(name: str, options: TrainOptions, console: Console) -> Outcome:
+    """Train a model into a run folder, measure it, and write the reports.
+
+    Everything that can be wrong with options, folder and data is found before the folder is touched.
+
+    Raises `ArgumentError`, `DataError` or `RunError`.
+    """
+    task = task_named(name)
+    check(options)
+    check_device(options.device)
+    folder, options = _folder(name, options)
+    splits, options = task.read(options)
+    before = options
+    options = task.choose(options, splits)
+    _say(console, splits, before, options)
+    torch.manual_seed(options.seed)
+    model, learner = task.prepare(options, splits)
+    folder.about, folder.fingerprint = task.about(model), learner.fingerprint()
+    folder.begin(to_mapping(options.replace(resume=False, overwrite=False)), vocabulary=model.vocabulary)
+    parameters = sum(p.numel() for p in model.module.parameters())
+    console.print(f"{parameters:,} weights; run folder {folder.where}", highlight=False)
+    notice = "\n[yellow]Stopping after this batch; once more stops at once.[/yellow]"
+    with Interrupt(lambda: console.print(notice)) as interrupt:
+        display = RichDisplay(console, task.headline)
+        outcome = fit(learner, options, store=folder, display=display, stop=lambda: interrupt.requested)
+        if outcome.ending == "interrupted":
+            command = shlex.join(["elman", "train", name, "--out", folder.where, "--resume"])
+            console.print(
+                f"[yellow]Stopped; everything is kept.[/yellow] To go on:\n  {command}", soft_wrap=True
+            )
+            return outcome
+    _report(task, model, splits, options, outcome, folder, console)
+    return outcome
+
+
+def evaluate(
+    run: str, data: str, console: Console, *, out: str | None = None, **columns: str | None
+) -> dict[str, Any]:
+    """Measure the model of a run folder on labelled data; `out` names a JSON file for the figures.
+
+    columns: `text_column`, `label_column` and `header`, where they differ from those in training.
+    """
+    task, model, options = _open(run, **columns)
+    _check_out(out, overwrite=True)
+    examples, called = task.read_more(data, options, labelled=True)
+    figures = task.figures(model, examples)
+    baselines = task.baselines(model, examples)
+    console.print(_figures_table({called: figures}, baselines))
+    for table in task.describe(figures, model):
+        console.print(table)
+    if out is not None:
+        write_json(Path(out), {"run": run, "data": called, "figures": figures, "baselines": baselines})
+        console.print(f"figures written to {out}", highlight=False)
+    return figures
+
+
+def predict(
+    run: str, data: str, out: str, console: Console, *, overwrite: bool = False, **columns: str | None
+) -> int:
+    """Write a CSV with a row for each example: what is predicted, and how probable. Returns the rows."""
+    _check_out(out, overwrite=overwrite)
+    task, model, options = _open(run, **columns)
+    examples, called = task.read_more(data, options, labelled=False)
+    table = task.predictions(model, examples)
+    write_bytes(Path(out), table.write_csv().encode())
+    console.print(f"{len(table):,} predictions for {called} written to {out}", highlight=False)
+    return len(table)
+
+
+def _open(run: str, **changes: Any) -> tuple[Task[Any], Model, Any]:
+    """(task, model, options) of a run folder; `changes` that are None are left out."""
+    task, model = open_model(run)
+    options = from_mapping(task.options, model.about["options"], origin=run)
+    return (
+        task,
+        model,
+        options.replace(**{name: value for name, value in changes.items() if value is not None}),
+    )
+
+
+def _folder(name: str, options: TrainOptions) -> tuple[RunFolder, TrainOptions]:
+    """The run folder and the options: those given or, to go on with a run, its own."""
+    if options.resume:
+        if options.out is None:
+            raise wrong("out", expected="the run folder to go on with", got=None, remedy="Name it by --out.")
+        folder = RunFolder(Path(options.out))
+        kept = from_mapping(type(options), folder.check_resume(), origin=folder.where)
+        return folder, _resumed(kept, options)
+    source = Path(options.data).name.split(".")[0] or name
+    if options.out is None:
+        folder = RunFolder.free(Path("runs") / f"{name}-{source}-{options.cell}")
+    else:
+        folder = RunFolder(Path(options.out).expanduser())
+        folder.check_new(overwrite=options.overwrite)
+    return folder, options.replace(out=folder.where)
+
+
+def _resumed(kept: TrainOptions, given: TrainOptions) -> TrainOptions:
+    """The options of the run, with those changes that are possible."""
+    former = to_mapping(kept)
+    changes = {}
+    for option, value in to_mapping(given).items():
+        if value == former.get(option):
+            continue
+        if option not in CHANGEABLE:
+            got = shown(f"{value!r}; the run began with {former.get(option)!r}")
+            may = ", ".join(CHANGEABLE[:5])
+            remedy = f"Leave it out, or begin a new run. A run that goes on may change {may}."
+            raise wrong(option, expected="no other value when a run goes on", got=got, remedy=remedy)
+        changes[option] = value
+    return kept.replace(**changes)
+
+
+def _say(console: Console, splits: Splits, before: TrainOptions, options: TrainOptions) -> None:
+    parts = ", ".join(f"{len(part):,} {name}" for name, part in splits.parts().items())
+    console.print(f"data: {parts}", highlight=False)
+    for note in splits.notes:
+        console.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)
+    old, new = to_mapping(before), to_mapping(options)
+    chosen = {name: value for name, value in new.items() if name not in old}
+    if chosen:
+        listed = ", ".join(f"{name} {value}" for name, value in chosen.items())
+        console.print(f"chosen: {listed}", highlight=False, soft_wrap=True)
+
+
+def _report(
+    task: Task[Any],
+    model: Model,
+    splits: Splits,
+    options: TrainOptions,
+    outcome: Outcome,
+    folder: RunFolder,
+    console: Console,
+) -> None:
+    figures = {name: task.figures(model, part) for name, part in splits.parts().items()}
+    result = {
+        "task": task.name,
+        "settings": to_mapping(options),
+        "seconds": outcome.seconds,
+        "epochs": len(outcome.history),
+        "best_epoch": outcome.best_epoch,
+        **figures,
+        "baselines": task.baselines(model, list(splits.parts().values())[-1]),
+    }
+    folder.save_result(result)
+    title = f"{options.cell} on {options.data}"
+    draw_learning_curve(folder.path / PICTURE, outcome.history, task.headline, title)
+    about, python = task.card(model, splits, folder.path)
+    write_text(folder.path / CARD, model_card(result, about=about, python=python))
+    console.print(_figures_table(figures, result["baselines"]))
+    ending = "stopped early, after" if outcome.ending == "stopped early" else "trained"
+    console.print(
+        f"{ending} {len(outcome.history)} epochs in {outcome.seconds:.1f} s; "
+        f"best epoch {outcome.best_epoch}; "
+        f"see {folder.where}/{CARD}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _figures_table(
+    figures: Mapping[str, Mapping[str, Any]], baselines: Mapping[str, Mapping[str, Any]]
+) -> Table:
+    """A row for each split and baseline, a column for each figure that is one number."""
+    names = [name for name, value in next(iter(figures.values())).items() if isinstance(value, float)]
+    table = Table()
+    table.add_column("")
+    for name in names:
+        table.add_column(name, justify="right")
+    table.add_column("sequences", justify="right")
+    for label, values in [*figures.items(), *((f"baseline: {name}", b) for name, b in baselines.items())]:
+        cells = [_percent(name, values.get(name)) for name in names]
+        table.add_row(label, *cells, f"{values['sequences']:,}" if "sequences" in values else "")
+    return table
+
+
+def _percent(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2%}" if name == "accuracy" else f"{value:.4f}"
+
+
+def _check_out(out: str | None, *, overwrite: bool) -> None:
+    """Find out before the work whether its result can be written."""
+    if out is None:
+        return
+    path = Path(out)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise RunError(f"out: expected a file in a folder that exists, got '{out}'.")
+    if path.exists() and not overwrite:
+        raise RunError(f"out: expected a new file, got '{out}', which exists. Add --overwrite to replace it.")

@@ -1,0 +1,287 @@
+"""The training loop, for every task: forward, backward, clip, update; validate; keep the best; stop and go
+on.
+
+Lightning Fabric brings devices, precision, the backward pass and clipping. Order and learning rate are
+functions of the position, so weights, the optimizer's memory and the random states are all that a stopped
+run needs.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from elman.errors import RunError
+from elman.train.device import fabric_for
+from elman.train.display import Display
+from elman.train.learner import Learner, Step
+from elman.train.optimizers import LEARNING_RATES, create_optimizer
+from elman.train.options import TrainOptions
+from elman.train.schedules import factor
+from elman.train.state import Position, Progress, collect, load_weights, restore
+
+
+class Store(Protocol):
+    """Where a run is kept; a run folder is one."""
+
+    where: str
+
+    def save_last(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+        """Keep the state from which the run can go on."""
+
+    def save_best(self, weights: Mapping[str, Tensor], epoch: int) -> None:
+        """Keep the weights of the best epoch."""
+
+    def save_history(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the records of the epochs."""
+
+    def load_last(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """The kept state to go on from; None to begin anew."""
+        ...
+
+    def load_best(self) -> dict[str, Tensor]:
+        """The kept weights of the best epoch."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended: "finished", "stopped early" or "interrupted"; a record for each epoch."""
+
+    ending: str
+    history: list[dict[str, Any]]
+    best_epoch: int
+
+    @property
+    def seconds(self) -> float:
+        """Of training and validation, over all stops."""
+        return sum(record["seconds"] for record in self.history)
+
+
+def fit(
+    learner: Learner,
+    options: TrainOptions,
+    *,
+    store: Store | None = None,
+    display: Display | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Train `learner.module`; it ends with the weights of the best epoch.
+
+    options: with epochs and learning rate chosen.
+    stop: asked after every batch; once it says True, the state is kept and the training ends.
+
+    Raises `RunError` if the loss or its gradient is not finite; what the store holds is then still good.
+    """
+    training = _Training(learner, options, store, display or Display(), stop)
+    try:
+        return training.run()
+    finally:
+        training.display.stop()
+
+
+class _Training:
+    def __init__(
+        self,
+        learner: Learner,
+        options: TrainOptions,
+        store: Store | None,
+        display: Display,
+        stop: Callable[[], bool],
+    ) -> None:
+        assert options.epochs is not None
+        self.learner, self.options, self.store, self.display, self.stop = (
+            learner,
+            options,
+            store,
+            display,
+            stop,
+        )
+        self.epochs = options.epochs
+        self.rate = options.learning_rate or LEARNING_RATES[options.optimizer]
+        self.fabric: Fabric = fabric_for(options.device, options.precision)
+        self.optimizer = create_optimizer(
+            options.optimizer,
+            learner.module.parameters(),
+            lr=self.rate,
+            weight_decay=options.weight_decay,
+            fused=options.precision != "16" and self.fabric.device.type in ("cpu", "cuda"),
+        )
+        self.module, self.fabric_optimizer = self.fabric.setup(learner.module, self.optimizer)
+        learner.to(self.fabric.device)
+        self.progress = Progress()
+        self.best: dict[str, Tensor] | None = None
+        self.gradient_norm = math.nan
+
+    def run(self) -> Outcome:
+        torch.manual_seed(self.options.seed)
+        self._go_on()
+        batches = self.learner.batches(1)
+        self.display.start(self.epochs, self.epochs * len(batches), self.progress.position.step)
+        ending = "finished"
+        while self.progress.position.epoch <= self.epochs:
+            if self._out_of_patience():
+                ending = "stopped early"
+                break
+            if not self._epoch():
+                ending = "interrupted"
+                break
+            if self.stop():
+                ending = "interrupted" if self.progress.position.epoch <= self.epochs else ending
+                break
+        if self.best is not None:
+            load_weights(self.learner.module, self.best)
+        return Outcome(ending, self.progress.history, self.progress.best_epoch)
+
+    def _go_on(self) -> None:
+        """Take up the kept state if there is one, else keep the first."""
+        kept = self.store.load_last() if self.store else None
+        if kept is None:
+            self._keep()
+            return
+        assert self.store is not None
+        tensors, about = kept
+        restore(self.learner.module, self.optimizer, tensors, about["optimizer"])
+        self.progress = Progress.from_plain(about["progress"])
+        if self.progress.best_epoch:
+            self.best = self.store.load_best()
+
+    def _keep(self) -> None:
+        if self.store is None:
+            return
+        tensors, memory = collect(self.learner.module, self.optimizer)
+        self.store.save_last(tensors, {"progress": self.progress.plain(), "optimizer": memory})
+
+    def _epoch(self) -> bool:
+        """The rest of the epoch under way; False if asked to stop before its end."""
+        position = self.progress.position
+        batches = self.learner.batches(position.epoch)
+        began, before = time.perf_counter(), position.seconds
+        self.module.train()
+        while position.batch < len(batches):
+            self._step(batches[position.batch], len(batches))
+            position.seconds = before + time.perf_counter() - began
+            if self.stop() and position.batch < len(batches):
+                self._keep_unfinished()
+                return False
+        trained = position.seconds
+        self.module.eval()
+        with torch.no_grad():
+            valid = self.learner.validate(self.module)
+        position.seconds = before + time.perf_counter() - began
+        self._finish_epoch(valid, self.learner.padding(batches), trained)
+        return True
+
+    def _step(self, batch: Any, batches: int) -> None:
+        position = self.progress.position
+        rate = self.rate * factor(
+            self.options.schedule,
+            (position.epoch - 1 + position.batch / batches) / self.epochs,
+            warmup=self.options.warmup,
+            ranks=self.progress.ranks,
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        step = self.learner.step(self.module, batch)
+        self.optimizer.zero_grad()
+        self.fabric.backward(step.loss)
+        norm = self._clip()
+        values = torch.stack([step.loss.detach(), norm, *step.sums.values()]).tolist()
+        self._check_finite(values[0], values[1], batches)
+        self.fabric_optimizer.step()
+        self.gradient_norm = values[1]
+        position.batch += 1
+        position.step += 1
+        self._count(step, values)
+
+    def _clip(self) -> Tensor:
+        if self.options.clip:
+            norm = self.fabric.clip_gradients(
+                self.module, self.fabric_optimizer, max_norm=self.options.clip, error_if_nonfinite=False
+            )
+            assert norm is not None
+            return norm.detach()
+        gradients = [p.grad for p in self.learner.module.parameters() if p.grad is not None]
+        return nn.utils.get_total_norm(gradients)
+
+    def _check_finite(self, loss: float, norm: float, batches: int) -> None:
+        """Stop before an update that would spoil the weights."""
+        # with 16-bit gradients an infinite norm is normal: the scaler skips that update
+        if math.isfinite(loss) and (math.isfinite(norm) or self.options.precision == "16"):
+            return
+        position = self.progress.position
+        what = f"the loss became {loss}" if not math.isfinite(loss) else "the gradient became infinite"
+        before = f"{self.gradient_norm:.3g}" if position.step else "none yet"
+        kept = ""
+        if self.store is not None:
+            done = position.epoch - 1
+            kept = f" The weights after epoch {done} are kept in {self.store.where}." if done else ""
+            kept += (
+                f" To go on from there: --out {self.store.where} --resume --learning-rate {self.rate / 10:g}."
+            )
+        raise RunError(
+            f"{what} at step {position.step + 1} (epoch {position.epoch}, batch {position.batch + 1} of "
+            f"{batches}); gradient norm {norm:.3g}, one step before {before}. Try a smaller learning rate "
+            f"(now {self.rate:g}), clip=1 (now {self.options.clip:g}), "
+            f"or look for extreme values in the data.{kept}"
+        )
+
+    def _count(self, step: Step, values: list[float]) -> None:
+        totals = self.progress.position.totals
+        named = {"loss": values[0] * step.count, "gradient_norm": values[1] * step.count}
+        named |= dict(zip(step.sums, values[2:], strict=True))
+        named |= {"count": step.count, "sequences": step.sequences}
+        for name, value in named.items():
+            totals[name] = totals.get(name, 0.0) + value
+        position = self.progress.position
+        self.display.step(position.epoch, position.step, _means(totals), step.sequences)
+
+    def _finish_epoch(self, valid: dict[str, float], padding: float, trained: float) -> None:
+        position, progress = self.progress.position, self.progress
+        train = _means(position.totals)
+        progress.ranks.append(self.learner.rank(train, valid))
+        best = progress.best_epoch == position.epoch
+        record: dict[str, Any] = {"epoch": position.epoch, "step": position.step}
+        record |= {f"train_{name}": value for name, value in train.items() if name != "gradient_norm"}
+        record |= {f"valid_{name}": value for name, value in valid.items()}
+        record |= {
+            "gradient_norm": train["gradient_norm"],
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "padding": padding,
+            "seconds": position.seconds,
+            "sequences_per_second": position.totals["sequences"] / max(trained, 1e-9),
+            "best": best,
+        }
+        progress.history.append(record)
+        progress.position = Position(epoch=position.epoch + 1, step=position.step)
+        if best:
+            weights = self.learner.module.state_dict()
+            self.best = {name: tensor.detach().clone() for name, tensor in weights.items()}
+            if self.store is not None:
+                self.store.save_best(self.best, position.epoch)
+        self._keep()
+        if self.store is not None:
+            self.store.save_history(progress.history)
+        self.display.epoch(record)
+
+    def _keep_unfinished(self) -> None:
+        """Keep the position; if no epoch is finished, these weights are also the best there are."""
+        if self.best is None and self.store is not None:
+            self.store.save_best(self.learner.module.state_dict(), 0)
+        self._keep()
+
+    def _out_of_patience(self) -> bool:
+        patience = self.options.patience
+        return patience is not None and len(self.progress.ranks) - self.progress.best_epoch >= patience
+
+
+def _means(totals: Mapping[str, float]) -> dict[str, float]:
+    count = totals["count"]
+    return {name: value / count for name, value in totals.items() if name not in ("count", "sequences")}

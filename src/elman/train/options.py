@@ -1,0 +1,246 @@
+"""Options: one frozen dataclass a task, read by Python, the command line and TOML files alike.
+
+Each field is declared by one of the small functions below, which state what values it takes; `check` holds
+every value against them. The text under a field is its help, on the command line and in the documentation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+from typing import Annotated, Any, TypeVar
+
+import tyro
+
+from elman.cells import names as cell_names
+from elman.errors import ArgumentError, shown, unknown, wrong
+
+OptionsType = TypeVar("OptionsType", bound="TrainOptions")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one option takes. `low` is inclusive, `above` and `below` are not."""
+
+    kind: type
+    low: float | None = None
+    above: float | None = None
+    below: float | None = None
+    unit: str = ""
+    optional: bool = False
+    choices: Callable[[], Iterable[str]] | None = None
+    instance_of: str = ""  # a class (by name) whose instances are taken too, in Python
+    python: bool = True  # False: about files and folders, so the estimators do not have it
+    command_line: bool = True
+
+
+def _declare(default: Any, rule: Rule) -> Any:
+    return field(default=default, metadata={"rule": rule})
+
+
+def whole(default: int | None, *, low: int = 0, unit: str = "", optional: bool = False) -> Any:
+    """A whole number of `low` or more."""
+    return _declare(default, Rule(int, low=low, unit=unit, optional=optional))
+
+
+def real(
+    default: float | None,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+    optional: bool = False,
+    python: bool = True,
+) -> Any:
+    """A number of 0 or more, or above `above`, and under `below`."""
+    low = 0.0 if above is None else None
+    rule = Rule(float, low=low, above=above, below=below, optional=optional, python=python)
+    return _declare(default, rule)
+
+
+def choice(
+    default: str | None,
+    choices: Iterable[str] | Callable[[], Iterable[str]],
+    *,
+    instance_of: str = "",
+    **rule: Any,
+) -> Any:
+    """One of a list of names; the list may be a function, asked when it is needed."""
+    listed = choices if callable(choices) else (lambda fixed=tuple(choices): fixed)
+    return _declare(
+        default, Rule(str, choices=listed, optional=default is None, instance_of=instance_of, **rule)
+    )
+
+
+def flag(default: bool | None, **rule: Any) -> Any:
+    """Yes or no; None (where it is the default) leaves the choice to the task."""
+    return _declare(default, Rule(bool, optional=default is None, **rule))
+
+
+def text(default: str | None = None, **rule: Any) -> Any:
+    """Any text, such as the name of a file or column."""
+    return _declare(default, Rule(str, optional=default is None, **rule))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """The options that every task has, under the same names. None where the task chooses from the data."""
+
+    # the network
+    cell: str = choice("lstm", cell_names, instance_of="Cell")
+    """The recurrent cell (`elman cells` lists them)."""
+    activation: str | None = text()
+    """The cell's activation, for cells that let it be chosen, such as relu for the cell rnn."""
+    hidden_size: Annotated[int, tyro.conf.arg(aliases=["--hidden"])] = whole(128, low=1, unit="units")
+    """Units of each layer, in each direction."""
+    layers: int = whole(1, low=1, unit="layers")
+    """Recurrent layers, one on top of the other."""
+    bidirectional: bool | None = flag(None)
+    """Also read each sequence from its end. Chosen from the data unless given."""
+    dropout: float | None = real(None, below=1.0, optional=True)
+    """Share of activations dropped in training, before the output and between layers. Chosen unless given."""
+    backend: str = choice("auto", ("auto", "engine", "reference"))
+    """The reader that runs the cell."""
+
+    # the training
+    epochs: int | None = whole(None, low=1, unit="epochs", optional=True)
+    """Passes over the training data. Chosen unless given."""
+    batch_size: int | None = whole(None, low=1, unit="sequences", optional=True)
+    """Sequences a step. Chosen unless given."""
+    learning_rate: float | None = real(None, above=0.0, optional=True)
+    """The largest learning rate of the schedule. Chosen unless given."""
+    optimizer: str = choice("adamw", ("adamw", "adam", "sgd", "rmsprop"))
+    """The rule of the weight updates; sgd has Nesterov momentum of 0.9."""
+    schedule: str = choice("warmup-cosine", ("constant", "cosine", "warmup-cosine", "step", "plateau"))
+    """How the learning rate moves; step divides it by 10 twice, plateau halves it after two idle epochs."""
+    warmup: float = real(0.1, below=1.0)
+    """Share of all steps over which warmup-cosine rises from zero."""
+    weight_decay: float = real(0.01)
+    """Weight decay of matrices (not of biases); decoupled in adamw, an L2 penalty in the others."""
+    clip: float = real(1.0)
+    """Largest norm of the gradient over all weights; 0 leaves it as it is."""
+    patience: int | None = whole(None, low=1, unit="epochs", optional=True)
+    """Stop after this many epochs without a better validation. Unless given: never; the best one is kept."""
+    validation_share: float = real(0.1, below=1.0)
+    """Share of the training data held out for validation where none is given; 0 for none."""
+    seed: int = whole(0)
+    """Seed of splits, first weights, order and dropout."""
+    device: str = text("auto")
+    """auto, cpu, cuda, cuda:1, mps."""
+    precision: str = choice("32", ("32", "64", "bf16", "16"))
+    """Bits of the arithmetic; bf16 and 16 are mixed precision."""
+    verbose: Annotated[bool, tyro.conf.Suppress] = flag(False, command_line=False)
+    """Show progress."""
+
+    # the files (command line and TOML; Python passes arrays)
+    data: str = text("", python=False)
+    """Training data: a named data set, a file, or a folder with train, dev and test files."""
+    valid: str | None = text(python=False)
+    """Validation data; else a share of the training data."""
+    test: str | None = text(python=False)
+    """Test data; else a share of the training data."""
+    test_share: float = real(0.1, below=1.0, python=False)
+    """Share of the data held out for the test where none is given; 0 for none."""
+    out: str | None = text(python=False)
+    """The run folder to write; runs/TASK-DATA-CELL unless given."""
+    overwrite: bool = flag(False, python=False)
+    """Replace the run folder if it exists."""
+    resume: bool = flag(False, python=False)
+    """Go on with the stopped run in the run folder, with its options."""
+
+    def replace(self: OptionsType, **changes: Any) -> OptionsType:
+        """These options with some changed."""
+        return dataclasses.replace(self, **changes)
+
+
+def rules(options: type[TrainOptions]) -> dict[str, Rule]:
+    """What each option of a task takes, by name."""
+    return {f.name: f.metadata["rule"] for f in dataclasses.fields(options)}
+
+
+def check(options: TrainOptions) -> None:
+    """Raise `ArgumentError` for the first option whose value is not what its rule says."""
+    for f in dataclasses.fields(options):
+        value = getattr(options, f.name)
+        if not _fits(f.metadata["rule"], f.name, value):
+            remedy = "" if f.default is None else f"Default: {f.default!r}."
+            raise wrong(f.name, expected=expectation(f.metadata["rule"]), got=value, remedy=remedy)
+
+
+def expectation(rule: Rule) -> str:
+    """What a rule asks for, in words."""
+    unit = f" ({rule.unit})" if rule.unit else ""
+    none = " or None" if rule.optional else ""
+    if rule.kind is int:
+        return f"a whole number of {rule.low:g} or more{unit}{none}"
+    if rule.kind is float:
+        if rule.above is not None:
+            return f"a number above {rule.above:g}{none}"
+        if rule.below is not None:
+            return f"a number from {rule.low:g} to below {rule.below:g}{none}"
+        return f"a number of {rule.low:g} or more{none}"
+    if rule.kind is bool:
+        return f"True or False{none}"
+    return f"a text{none}"
+
+
+def _fits(rule: Rule, name: str, value: Any) -> bool:
+    if value is None:
+        return rule.optional
+    if rule.kind is bool:
+        return isinstance(value, bool) or type(value).__name__ == "bool"
+    if rule.kind is str:
+        if rule.instance_of and any(c.__name__ == rule.instance_of for c in type(value).__mro__):
+            return True
+        if not isinstance(value, str):
+            return False
+        if rule.choices and value not in rule.choices():
+            raise unknown(name, value, rule.choices())
+        return True
+    if isinstance(value, bool) or not isinstance(value, Integral if rule.kind is int else Real):
+        return False
+    number = float(value)
+    return (
+        number == number
+        and abs(number) != float("inf")
+        and (rule.low is None or number >= rule.low)
+        and (rule.above is None or number > rule.above)
+        and (rule.below is None or number < rule.below)
+    )
+
+
+def from_mapping(kind: type[OptionsType], values: Mapping[str, Any], *, origin: str) -> OptionsType:
+    """Options from names and values, as a TOML file has them.
+
+    Raises `ArgumentError` that names `origin` for an unknown name (the nearest one suggested) or a wrong
+    value.
+    """
+    known = rules(kind)
+    for name, value in values.items():
+        if name not in known:
+            raise unknown(f"option in {origin}", name, known)
+        if isinstance(value, Mapping):
+            raise wrong(f"{name} in {origin}", expected=expectation(known[name]), got=shown("a table"))
+    plain: dict[str, Any] = {}
+    for name, value in values.items():
+        plain[name] = float(value) if known[name].kind is float and type(value) is int else value
+    try:
+        options = kind(**plain)
+        check(options)
+    except ArgumentError as error:
+        raise ArgumentError(f"{origin}: {error}") from None
+    return options
+
+
+def to_mapping(options: TrainOptions) -> dict[str, Any]:
+    """The options as plain values, those that are None left out; a cell object becomes its name."""
+    plain: dict[str, Any] = {}
+    for name, rule in rules(type(options)).items():
+        value = getattr(options, name)
+        if value is None or not rule.command_line:
+            continue
+        plain[name] = (
+            rule.kind(value) if isinstance(value, (str, Real)) else str(getattr(value, "name", value))
+        )
+    return plain
