@@ -76,6 +76,7 @@ struct ProductStage {
 // stage's start. Instructions run in order; dst may be a slot that is also an operand.
 #define ELMAN_OPCODES(X)                                                                                       \
     X(copy)          /* a                     */                                                               \
+    X(constant)      /* beta, whatever a is   */                                                               \
     X(add)           /* a + b                 */                                                               \
     X(sub)           /* a - b                 */                                                               \
     X(mul)           /* a * b                 */                                                               \
@@ -113,7 +114,7 @@ int operand_count(Opcode op);  // 1: a, 2: a and b, 3: a, b and c
 struct Instruction {
     Opcode op;
     int32_t dst, a, b, c;  // slots; operands that the opcode does not use are -1
-    float alpha, beta;     // immediates of `affine`
+    float alpha, beta;     // immediates of `affine` and `constant`
 };
 
 struct VectorStage {

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elman.program import Program
-from elman.program.graph import Instruction, Product, Source, Value
+from elman.program.graph import Instruction, Product, Value
 
 
 class TorchMath:
@@ -84,35 +84,34 @@ class _Step:
                 self.vectors[value] = parameters[source.name].chunk(gates)[source.gate]
 
     def __call__(self, streams: Sequence[Tensor], states: Sequence[Tensor]) -> list[Tensor]:
-        graph = self.program.graph
-        values = dict(self.vectors)
-        rows = states[0].shape[0]
-        for stream, tensor in zip(self.program.streams, streams, strict=True):
-            for gate, part in enumerate(tensor.chunk(stream.count, -1)):
-                source = Source("stream", stream.name, gate)
-                if source in graph.inputs:
-                    values[graph.inputs[source]] = part
-        for state, tensor in zip(self.program.states, states, strict=True):
-            source = Source("state", state.name)
-            if source in graph.inputs:
-                values[graph.inputs[source]] = tensor
-        for node in graph.nodes:
+        values: dict[Value | None, Tensor] = dict(self.vectors)
+        for gates, tensor in zip(self.program.stream_values, streams, strict=True):
+            values.update(zip(gates, _blocks(tensor, len(gates)), strict=True))
+        for (before, _), tensor in zip(self.program.state_values, states, strict=True):
+            values[before] = tensor
+        for node in self.program.graph.nodes:
             operands = [values[v] for v in node.operands]
             if isinstance(node, Instruction):
                 values[node.out] = node.op.arithmetic(_MATH, *operands, *node.immediates)
             else:
                 weight, bias = self.products[node]
-                parts = F.linear(operands[0], weight, bias).chunk(node.count, -1)
-                values.update(zip(node.outs, parts, strict=True))
-        new = [values[graph.outputs[Source("state", state.name)]] for state in self.program.states]
-        return [
-            tensor.expand(rows, -1) for tensor in new
-        ]  # a state made of parameters alone has no batch yet
+                values.update(
+                    zip(node.outs, _blocks(F.linear(operands[0], weight, bias), node.count), strict=True)
+                )
+        rows = states[0].shape[0]  # a state made of parameters alone has no batch yet
+        return [values[after].expand(rows, -1) for _, after in self.program.state_values]
+
+
+def _blocks(tensor: Tensor, count: int) -> Sequence[Tensor]:
+    return (tensor,) if count == 1 else tensor.chunk(count, -1)
 
 
 def _gates(program: Program, node: Product, parameters: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
     """The rows of the weight and bias that a product uses."""
     weight = parameters[node.weight]
-    width = weight.shape[0] // program.parameter(node.weight).gates
+    gates = program.parameter(node.weight).gates
+    if node.count == gates:
+        return weight, None if node.bias is None else parameters[node.bias]
+    width = weight.shape[0] // gates
     rows = slice(node.first * width, (node.first + node.count) * width)
     return weight[rows], None if node.bias is None else parameters[node.bias][rows]

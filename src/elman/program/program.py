@@ -9,7 +9,7 @@ from functools import cached_property
 
 from elman.program import listing
 from elman.program.cost import Cost, cost
-from elman.program.graph import Graph
+from elman.program.graph import Graph, Source, Value
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,22 @@ class Program:
     def parameter(self, name: str) -> Parameter:
         """The parameter of that name."""
         return next(p for p in self.parameters if p.name == name)
+
+    @cached_property
+    def stream_values(self) -> tuple[tuple[Value, ...], ...]:
+        """For each stream, the Graph's inputs that its gates are."""
+        inputs = self.graph.inputs
+        return tuple(
+            tuple(inputs[Source("stream", stream.name, gate)] for gate in range(stream.count))
+            for stream in self.streams
+        )
+
+    @cached_property
+    def state_values(self) -> tuple[tuple[Value | None, Value], ...]:
+        """For each state, its value before the step (None where the step does not read it) and after it."""
+        graph = self.graph
+        sources = [Source("state", state.name) for state in self.states]
+        return tuple((graph.inputs.get(source), graph.outputs[source]) for source in sources)
 
     @cached_property
     def key(self) -> str:

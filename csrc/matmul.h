@@ -1,0 +1,218 @@
+// The product kernel: out[rows, N] = start + A[rows, K] * M, with M packed in panels and rows in register tiles.
+//
+// A panel is K rows of up to NV vectors, contiguous; a tile is R rows by one panel of accumulators that stay in
+// registers over a block of K. Each lane of each row adds its products in the same order whatever the tile, so a
+// row's result does not depend on its neighbours.
+#pragma once
+#include "simd.h"
+#include "walk.h"
+
+namespace elman {
+namespace ELMAN_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kRowTile = 8, kPanel = 3, kFewRows = 2, kFewPanel = 8;
+#elif defined(__AVX2__)
+constexpr int kRowTile = 4, kPanel = 3, kFewRows = 2, kFewPanel = 6;
+#else
+constexpr int kRowTile = 4, kPanel = 2, kFewRows = 2, kFewPanel = 4;
+#endif
+
+enum class Start { zero, bias, held };
+
+struct TileCall {
+    const float* a[kRowTile];
+    float* out[kRowTile];
+    const float* panel;
+    const float* bias;
+    int64_t inner;  // K of this block
+    int32_t tail;   // lanes of the last vector
+    Start start;
+};
+
+template <int R, int NV>
+void tile(const TileCall& call) {
+    Vec sum[R][NV];
+    const int tail = call.tail;
+    if (call.start == Start::zero) {
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 16
+            for (int v = 0; v < NV; ++v) sum[r][v] = Vec{};
+    } else {
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            const float* from = call.start == Start::bias ? call.bias : call.out[r];
+#pragma GCC unroll 16
+            for (int v = 0; v < NV - 1; ++v) sum[r][v] = load(from + v * kLanes);
+            const float* last = from + (NV - 1) * kLanes;
+            sum[r][NV - 1] = tail == kLanes ? load(last) : load_part(last, tail);
+        }
+    }
+    const float* a[R];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) a[r] = call.a[r];
+    const float* b = call.panel;
+    const int64_t inner = call.inner;
+    for (int64_t k = 0; k < inner; ++k, b += NV * kLanes) {
+        Vec m[NV];
+#pragma GCC unroll 16
+        for (int v = 0; v < NV; ++v) m[v] = *reinterpret_cast<const Vec*>(b + v * kLanes);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r) {
+            Vec x = splat(a[r][k]);
+#pragma GCC unroll 16
+            for (int v = 0; v < NV; ++v) sum[r][v] = x * m[v] + sum[r][v];
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+        float* to = call.out[r];
+#pragma GCC unroll 16
+        for (int v = 0; v < NV - 1; ++v) store(to + v * kLanes, sum[r][v]);
+        float* last = to + (NV - 1) * kLanes;
+        if (tail == kLanes)
+            store(last, sum[r][NV - 1]);
+        else
+            store_part(last, sum[r][NV - 1], tail);
+    }
+}
+
+typedef void (*TileFunction)(const TileCall&);
+
+// tiles[rows - 1][vectors - 1]; null where the shape is never asked for
+constexpr int kMostVectors = kFewPanel;
+template <int R, int NV>
+constexpr TileFunction tile_or_null() {
+    if constexpr (NV <= kPanel || (R <= kFewRows && NV <= kFewPanel))
+        return tile<R, NV>;
+    else
+        return nullptr;
+}
+#define ELMAN_TILES(R)                                                                                       \
+    {                                                                                                        \
+        tile_or_null<R, 1>(), tile_or_null<R, 2>(), tile_or_null<R, 3>(), tile_or_null<R, 4>(),              \
+            tile_or_null<R, 5>(), tile_or_null<R, 6>(), tile_or_null<R, 7>(), tile_or_null<R, 8>()           \
+    }
+constexpr TileFunction kTiles[8][8] = {ELMAN_TILES(1), ELMAN_TILES(2), ELMAN_TILES(3), ELMAN_TILES(4),
+                                       ELMAN_TILES(kRowTile < 5 ? 1 : 5), ELMAN_TILES(kRowTile < 6 ? 1 : 6),
+                                       ELMAN_TILES(kRowTile < 7 ? 1 : 7), ELMAN_TILES(kRowTile < 8 ? 1 : 8)};
+#undef ELMAN_TILES
+
+// All panels of this thread over one block of K, for `rows` rows.
+struct BlockCall {
+    float* const* a;    // pointer of each row's A, before `a_column`
+    float* const* out;
+    int64_t a_column, out_column;
+    int64_t panel_row, inner;  // rows panel_row .. panel_row + inner of each panel
+    int64_t rows;
+    const float* bias;
+    Start start;
+};
+
+void product_block(const BlockCall& block, const Panel* panels, int32_t count, bool few_rows) {
+    // Panels wider than kPanel vectors were packed for at most kFewRows rows.
+    const int64_t tile_rows = few_rows ? kFewRows : kRowTile;
+    const int64_t tiles = (block.rows + tile_rows - 1) / tile_rows;
+    TileCall call;
+    call.inner = block.inner;
+    call.start = block.start;
+    for (int32_t p = 0; p < count; ++p) {
+        const Panel& panel = panels[p];
+        call.panel = panel.data + block.panel_row * panel.vectors * kLanes;
+        call.bias = block.bias ? block.bias + panel.column : nullptr;
+        call.tail = panel.lanes - (panel.vectors - 1) * kLanes;
+        int64_t row = 0;
+        for (int64_t i = 0; i < tiles; ++i) {
+            const int64_t end = block.rows * (i + 1) / tiles;
+            const int64_t n = end - row;
+            for (int64_t r = 0; r < n; ++r) {
+                call.a[r] = block.a[row + r] + block.a_column;
+                call.out[r] = block.out[row + r] + block.out_column + panel.column;
+            }
+            kTiles[n - 1][panel.vectors - 1](call);
+            row = end;
+        }
+    }
+}
+
+// ---- packing ----
+
+// Transposes kLanes x kLanes floats: to[j * to_stride + i] = from[i * from_stride + j].
+ELMAN_INLINE void transpose_square(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+    Vec row[kLanes];
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) row[i] = load(from + i * from_stride);
+    // log2(lanes) rounds of a perfect shuffle of the whole square
+#pragma GCC unroll 4
+    for (int round = 1; round < kLanes; round *= 2) {
+        Vec next[kLanes];
+        Int low, high;
+        for (int l = 0; l < kLanes; ++l) {
+            low[l] = l / 2 + (l % 2) * kLanes;
+            high[l] = l / 2 + kLanes / 2 + (l % 2) * kLanes;
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes / 2; ++i) {
+#if defined(__clang__)
+            for (int l = 0; l < kLanes; ++l) {
+                next[2 * i][l] = l % 2 ? row[i + kLanes / 2][l / 2] : row[i][l / 2];
+                next[2 * i + 1][l] =
+                    l % 2 ? row[i + kLanes / 2][l / 2 + kLanes / 2] : row[i][l / 2 + kLanes / 2];
+            }
+#else
+            next[2 * i] = __builtin_shuffle(row[i], row[i + kLanes / 2], low);
+            next[2 * i + 1] = __builtin_shuffle(row[i], row[i + kLanes / 2], high);
+#endif
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) row[i] = next[i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) store(to + i * to_stride, row[i]);
+}
+
+// panel[k, n] = weight[column + n, k]: columns of the panel are rows of the weight
+void pack_rows(const PackRecord& job) {
+    const Panel& panel = *job.panel;
+    const int64_t width = static_cast<int64_t>(panel.vectors) * kLanes;
+    const float* weight = job.weight + panel.column * job.stride;
+    for (int64_t n = 0; n < width; n += kLanes) {
+        const int64_t here = panel.lanes - n < kLanes ? panel.lanes - n : kLanes;
+        const float* from = weight + n * job.stride;
+        float* to = panel.data + n;
+        int64_t k = 0;
+        if (here == kLanes)
+            for (; k + kLanes <= job.inner; k += kLanes)
+                transpose_square(from + k, job.stride, to + k * width, width);
+        for (; k < job.inner; ++k)
+            for (int64_t l = 0; l < kLanes; ++l)
+                to[k * width + l] = l < here ? from[l * job.stride + k] : 0.0f;
+    }
+}
+
+// panel[k, n] = weight[k, column + n]
+void pack_columns(const PackRecord& job) {
+    const Panel& panel = *job.panel;
+    const int64_t width = static_cast<int64_t>(panel.vectors) * kLanes;
+    for (int64_t k = 0; k < job.inner; ++k) {
+        const float* from = job.weight + k * job.stride + panel.column;
+        float* to = panel.data + k * width;
+        for (int64_t n = 0; n < width; n += kLanes) {
+            const int64_t here = panel.lanes - n;
+            store(to + n, here >= kLanes ? load(from + n) : load_part(from + n, here));
+        }
+    }
+}
+
+void pack(const PackRecord& job) {
+    if (job.transposed)
+        pack_columns(job);
+    else
+        pack_rows(job);
+}
+
+}  // namespace
+}  // namespace ELMAN_ISA
+}  // namespace elman

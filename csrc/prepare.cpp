@@ -1,0 +1,281 @@
+#include "prepare.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+namespace elman {
+namespace {
+
+int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+int64_t times(int64_t a, int64_t b) {
+    int64_t product = 0;
+    if (__builtin_mul_overflow(a, b, &product)) throw EngineError("the engine's memory for one run overflows");
+    return product;
+}
+
+// Floats from row to row of the engine's own buffers. Rows at a multiple of 1 KiB would fall into the same few
+// cache sets, and a tile reads eight of them at once.
+int64_t row_stride(int64_t width) {
+    if (width > std::numeric_limits<int64_t>::max() / 8) times(width, 8);
+    const int64_t stride = divide_up(width, kAlign) * kAlign;
+    return stride % 256 == 0 ? stride + kAlign : stride;
+}
+
+void poison(float* data, int64_t floats) {
+#if defined(ELMAN_POISON)
+    std::fill(data, data + floats, __builtin_nanf(""));
+#else
+    (void)data;
+    (void)floats;
+#endif
+}
+
+bool same_every_step(const BufferArrays& arrays, Place place) {
+    const bool absent = arrays.main.data == nullptr;
+    if (place == Place::Sequence) return absent;
+    if (place == Place::Shifted) return absent && arrays.initial.data == nullptr;
+    return place == Place::Vector || place == Place::Sum;
+}
+
+}  // namespace
+
+Prepared::Prepared(const Plan& plan, const Run& run, const Isa& isa, Arena& arena, int ranges, int64_t most_rows)
+    : plan_(plan),
+      run_(run),
+      isa_(isa),
+      arena_(arena),
+      ranges_(ranges),
+      few_rows_(most_rows <= isa.few_rows),
+      view_of_(plan.buffers.size() * 2, -1) {
+    int64_t widest = 1;
+    for (const Buffer& buffer : plan.buffers) widest = std::max(widest, buffer.width);
+    zeros_ = arena_.get<float>(widest);
+    std::memset(zeros_, 0, static_cast<size_t>(widest) * sizeof(float));
+    stages_ = arena_.get<StageRecord>(static_cast<int64_t>(plan.stages.size()));
+    std::vector<char> barriers(plan.stages.size(), 0);
+    if (ranges > 1) barriers = place_barriers(plan);
+    for (size_t s = 0; s < plan.stages.size(); ++s) {
+        const Stage& stage = plan.stages[s];
+        stages_[s] = stage.is_product ? product_record(stage.product) : vector_record(stage.vector);
+        stages_[s].barrier = barriers[s] != 0;
+    }
+}
+
+int32_t Prepared::view_index(const Port& port) {
+    int32_t& index = view_of_[static_cast<size_t>(port.buffer) * 2 + static_cast<size_t>(port.side)];
+    if (index < 0) {
+        index = static_cast<int32_t>(views_.size());
+        views_.push_back({port.buffer, 0, port.side});
+    }
+    return index;
+}
+
+// Lanes go to ranges in whole vectors: the same boundaries for every stage of this width.
+const int64_t* Prepared::split_lanes(int64_t width) {
+    int64_t* bounds = arena_.get<int64_t>(ranges_ + 1);
+    const int64_t vectors = divide_up(width, isa_.lanes);
+    for (int64_t i = 0; i <= ranges_; ++i)
+        bounds[i] = std::min(width, times(vectors, i) / ranges_ * isa_.lanes);
+    return bounds;
+}
+
+StageRecord Prepared::product_record(const ProductStage& product) {
+    StageRecord record = {};
+    record.is_product = true;
+    record.bounds = split_lanes(product.width);
+    SegmentRecord* segments = arena_.get<SegmentRecord>(static_cast<int64_t>(product.segments.size()));
+    for (size_t i = 0; i < product.segments.size(); ++i)
+        segments[i] = {this->record(product.segments[i].port), product.segments[i].length};
+    record.segments = segments;
+    record.segment_count = static_cast<int32_t>(product.segments.size());
+    record.out = this->record(product.out);
+    record.bias = product.has_bias ? this->record(product.bias) : PortRecord{-1, 0};
+    record.accumulate = product.accumulate;
+    lay_panels(product, record);
+    return record;
+}
+
+// Panels never cross a gate or a range; those of one gate and range are as even as can be (8 vectors: 3, 3, 2).
+void Prepared::lay_panels(const ProductStage& product, StageRecord& record) {
+    record.few_rows = few_rows_;
+    const int64_t most = few_rows_ ? isa_.few_rows_panel_vectors : isa_.panel_vectors;
+    int64_t inner = 0;
+    for (const Segment& segment : product.segments) inner += segment.length;
+    int64_t count = 0;
+    for (int i = 0; i < ranges_; ++i)
+        count += divide_up(divide_up(record.bounds[i + 1] - record.bounds[i], isa_.lanes), most);
+    count = times(count, product.gates);
+    if (count > std::numeric_limits<int32_t>::max()) throw EngineError("the engine's memory for one run overflows");
+
+    Panel* panels = arena_.get<Panel>(count);
+    int32_t* start = arena_.get<int32_t>(ranges_ + 1);
+    const WeightArray& weight = run_.weights[static_cast<size_t>(product.weight)];
+    int32_t next = 0;
+    for (int i = 0; i < ranges_; ++i) {
+        start[i] = next;
+        const int64_t low = record.bounds[i], high = record.bounds[i + 1];
+        const int64_t vectors = divide_up(high - low, isa_.lanes), here = divide_up(vectors, most);
+        for (int64_t g = 0; g < product.gates; ++g)
+            for (int64_t p = 0; p < here; ++p) {
+                const int64_t first = vectors * p / here, last = vectors * (p + 1) / here;
+                Panel& panel = panels[next++];
+                panel.vectors = static_cast<int32_t>(last - first);
+                panel.lanes = static_cast<int32_t>(std::min(last * isa_.lanes, high - low) - first * isa_.lanes);
+                panel.column = g * product.width + low + first * isa_.lanes;
+                panel.data = arena_.get<float>(times(inner, (last - first) * isa_.lanes));
+                packs_.push_back({&panel, weight.data + product.row0 * weight.stride_row, weight.stride_row,
+                                  product.transposed, inner});
+            }
+    }
+    start[ranges_] = next;
+    record.panels = panels;
+    record.panel_start = start;
+}
+
+StageRecord Prepared::vector_record(const VectorStage& vector) {
+    StageRecord record = {};
+    record.bounds = split_lanes(vector.width);
+    PortRecord* ports = arena_.get<PortRecord>(static_cast<int64_t>(vector.ports.size()));
+    for (size_t i = 0; i < vector.ports.size(); ++i) ports[i] = this->record(vector.ports[i]);
+    Instruction* instructions = arena_.get<Instruction>(static_cast<int64_t>(vector.instructions.size()));
+    for (size_t i = 0; i < vector.instructions.size(); ++i) {
+        Instruction it = vector.instructions[i];
+        it.a = std::max(it.a, 0);  // unused operands become slot 0, which always exists and is not read for them
+        it.b = std::max(it.b, 0);
+        it.c = std::max(it.c, 0);
+        instructions[i] = it;
+    }
+    record.ports = ports;
+    record.port_count = static_cast<int32_t>(vector.ports.size());
+    record.slot_count = record.port_count + vector.registers;
+    record.instructions = instructions;
+    record.instruction_count = static_cast<int32_t>(vector.instructions.size());
+    registers_ = std::max<int64_t>(registers_, vector.registers);
+    slots_ = std::max<int64_t>(slots_, record.slot_count);
+    return record;
+}
+
+// Where every row stands at its first step: in the caller's array, or in memory of the engine's own.
+void Prepared::first_rows(View& view, const Port& port, const Rows& rows, std::vector<ScratchRecord>& scratch) {
+    const Buffer& buffer = plan_.buffers[static_cast<size_t>(port.buffer)];
+    const Array& main = run_.buffers[static_cast<size_t>(port.buffer)].main;
+    const int64_t count = static_cast<int64_t>(rows.index.size());
+    view.first = arena_.get<float*>(count);
+    if (buffer.place == Place::Scratch || (buffer.place == Place::State && main.data == nullptr)) {
+        // A State alternates between two copies; so does Scratch where other threads may still read the last step's.
+        const int64_t stride = row_stride(buffer.width), copy = times(stride, count);
+        const int64_t copies = buffer.place == Place::State || ranges_ > 1 ? 2 : 1;
+        float* data = arena_.get<float>(times(copy, copies));
+        poison(data, copy * copies);
+        if (buffer.place == Place::Scratch) scratch.push_back({data, copy * copies});
+        view.slot = copies == 2 ? copy : 0;
+        for (int64_t r = 0; r < count; ++r) view.first[r] = data + r * stride;
+        return;
+    }
+    for (int64_t r = 0; r < count; ++r) {
+        const int64_t b = rows.index[static_cast<size_t>(r)], length = rows.length[static_cast<size_t>(r)];
+        const int64_t t = run_.reverse && length > 0 ? length - 1 : 0;
+        view.first[r] = main.data == nullptr ? zeros_ : main.data + t * main.stride_time + b * main.stride_batch;
+    }
+}
+
+// Both sides of a State walk the same memory: the second view takes the rows of the first.
+View Prepared::view(const Port& port, const Rows& rows, const View* other_side, std::vector<ScratchRecord>& scratch) {
+    const Place place = plan_.buffers[static_cast<size_t>(port.buffer)].place;
+    const BufferArrays& arrays = run_.buffers[static_cast<size_t>(port.buffer)];
+    const int64_t count = static_cast<int64_t>(rows.index.size());
+    View view = {};
+    if (other_side != nullptr) {
+        view.first = other_side->first;
+        view.slot = other_side->slot;
+    } else {
+        first_rows(view, port, rows, scratch);
+    }
+    view.fixed = same_every_step(arrays, place);
+    view.step = run_.reverse ? -arrays.main.stride_time : arrays.main.stride_time;
+    if (place == Place::Shifted) view.shift = 1;
+    if (place == Place::State && port.side == Side::Previous) view.shift = -1;
+    if (view.shift == 0) return view;
+    view.edge = arena_.get<float*>(count);
+    for (int64_t r = 0; r < count; ++r)
+        view.edge[r] = arrays.initial.data == nullptr
+                           ? zeros_
+                           : arrays.initial.data + rows.index[static_cast<size_t>(r)] * arrays.initial.stride_batch;
+    return view;
+}
+
+Walk Prepared::walk(const Rows& rows) {
+    const int64_t count = static_cast<int64_t>(rows.index.size());
+    Walk walk = {};
+    walk.steps = count > 0 ? rows.length[0] : 0;
+    if (walk.steps == std::numeric_limits<int64_t>::max()) throw EngineError("the number of steps overflows");
+    int64_t* active = arena_.get<int64_t>(walk.steps + 1);
+    int64_t n = count;
+    for (int64_t k = 0; k <= walk.steps; ++k) {
+        while (n > 0 && rows.length[static_cast<size_t>(n - 1)] <= k) --n;
+        active[k] = n;
+    }
+    walk.active = active;
+    walk.stages = stages_;
+    walk.stage_count = static_cast<int32_t>(plan_.stages.size());
+    walk.view_count = static_cast<int32_t>(views_.size());
+    walk.views = arena_.get<View>(walk.view_count);
+    std::vector<ScratchRecord> scratch;
+    for (size_t v = 0; v < views_.size(); ++v) {
+        const View* other_side = nullptr;
+        for (size_t u = 0; u < v; ++u)
+            if (views_[u].buffer == views_[v].buffer) other_side = &walk.views[u];
+        walk.views[v] = view(views_[v], rows, other_side, scratch);
+    }
+    walk.scratch_count = static_cast<int32_t>(scratch.size());
+    walk.scratch = arena_.get<ScratchRecord>(walk.scratch_count);
+    std::copy(scratch.begin(), scratch.end(), walk.scratch);
+    walk.first_range = 0;
+    walk.range_step = 1;
+    walk.range_count = ranges_;
+    walk.team = 1;
+    private_views(walk, count);
+    return walk;
+}
+
+Walk Prepared::share(const Walk& walk, int64_t rows) {
+    Walk copy = walk;
+    copy.views = arena_.get<View>(walk.view_count);
+    std::copy(walk.views, walk.views + walk.view_count, copy.views);
+    private_views(copy, rows);
+    return copy;
+}
+
+// What no two threads may share: current pointers, registers, partial sums.
+void Prepared::private_views(Walk& walk, int64_t rows) {
+    walk.registers = arena_.get<float>(times(registers_, kChunk));
+    walk.slots = arena_.get<float*>(slots_);
+    std::vector<SumRecord> sums;
+    for (int32_t v = 0; v < walk.view_count; ++v) {
+        View& view = walk.views[v];
+        const Port& port = views_[static_cast<size_t>(v)];
+        const Buffer& buffer = plan_.buffers[static_cast<size_t>(port.buffer)];
+        if (buffer.place == Place::Sum) {
+            float* partial = arena_.get<float>(buffer.width);
+            double* total = arena_.get<double>(buffer.width);
+            std::fill(partial, partial + buffer.width, 0.0f);
+            std::fill(total, total + buffer.width, 0.0);
+            sums.push_back({partial, total, buffer.width, port.buffer});
+            view.first = arena_.get<float*>(rows);
+            std::fill(view.first, view.first + rows, partial);
+        }
+        view.now = view.fixed ? view.first : arena_.get<float*>(rows);
+    }
+    walk.sum_count = static_cast<int32_t>(sums.size());
+    walk.sums = arena_.get<SumRecord>(walk.sum_count);
+    std::copy(sums.begin(), sums.end(), walk.sums);
+}
+
+const float* Prepared::next_of(const Walk& walk, int32_t buffer, int64_t row, int64_t k) const {
+    const View& view = walk.views[view_of_[static_cast<size_t>(buffer) * 2 + static_cast<size_t>(Side::Next)]];
+    return view.first[row] + k * view.step + (k & 1) * view.slot;
+}
+
+}  // namespace elman

@@ -1,0 +1,62 @@
+// From a Plan and a Run to the records that threads walk (walk.h).
+#pragma once
+#include <vector>
+
+#include "arena.h"
+#include "walk.h"
+
+namespace elman {
+
+// Sequences that are walked together, the longest first, so that the active ones are always the first ones.
+struct Rows {
+    std::vector<int64_t> index;   // b
+    std::vector<int64_t> length;  // non-increasing
+};
+
+// Deals all sequences of a run to `parts` threads, so that each has about the same number of steps to walk.
+std::vector<Rows> deal(const Run& run, int parts);
+
+// For each stage: whether the threads of a hidden split must wait before it.
+std::vector<char> place_barriers(const Plan& plan);
+
+// All records of one run. Their memory is the arena's.
+class Prepared {
+  public:
+    // ranges: in how many ranges the lanes are split (1: no hidden split); most_rows: of any walk.
+    Prepared(const Plan& plan, const Run& run, const Isa& isa, Arena& arena, int ranges, int64_t most_rows);
+
+    // A walk over `rows`. It may be copied for another thread by `share`.
+    Walk walk(const Rows& rows);
+    Walk share(const Walk& walk, int64_t rows);
+
+    const std::vector<PackRecord>& packs() const { return packs_; }
+
+    // Where row r of the walk stands after step k: `width` floats of the State's next side.
+    const float* next_of(const Walk& walk, int32_t buffer, int64_t row, int64_t k) const;
+
+  private:
+    const Plan& plan_;
+    const Run& run_;
+    const Isa& isa_;
+    Arena& arena_;
+    int ranges_;
+    bool few_rows_;
+    float* zeros_;
+    std::vector<int32_t> view_of_;         // (buffer, side) -> view or -1
+    std::vector<Port> views_;              // view -> its buffer and side
+    std::vector<PackRecord> packs_;
+    StageRecord* stages_ = nullptr;
+    int64_t registers_ = 0, slots_ = 0;
+
+    int32_t view_index(const Port& port);
+    PortRecord record(const Port& port) { return {view_index(port), port.column}; }
+    const int64_t* split_lanes(int64_t width);
+    StageRecord product_record(const ProductStage& product);
+    void lay_panels(const ProductStage& product, StageRecord& record);
+    StageRecord vector_record(const VectorStage& vector);
+    void first_rows(View& view, const Port& port, const Rows& rows, std::vector<ScratchRecord>& scratch);
+    View view(const Port& port, const Rows& rows, const View* other_side, std::vector<ScratchRecord>& scratch);
+    void private_views(Walk& walk, int64_t rows);
+};
+
+}  // namespace elman

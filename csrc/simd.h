@@ -1,0 +1,101 @@
+// One vector of float lanes, in the widest form that the flags of this compilation allow.
+//
+// Everything that includes this file is compiled once for each instruction set, inside the namespace ELMAN_ISA
+// and an unnamed one: no symbol may be shared between the copies, or the linker could hand AVX-512 code to a
+// machine without it. For the same reason these files use no std templates and no std::atomic.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(ELMAN_PORTABLE)
+#include <immintrin.h>
+#endif
+
+#define ELMAN_INLINE inline __attribute__((always_inline))
+
+namespace elman {
+namespace ELMAN_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+
+typedef float Vec __attribute__((vector_size(4 * kLanes)));
+typedef int32_t Int __attribute__((vector_size(4 * kLanes)));
+typedef uint32_t Uint __attribute__((vector_size(4 * kLanes)));
+typedef double Double __attribute__((vector_size(8 * kLanes)));
+typedef float VecUnaligned __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+
+ELMAN_INLINE Vec load(const float* p) { return *reinterpret_cast<const VecUnaligned*>(p); }
+ELMAN_INLINE void store(float* p, Vec v) { *reinterpret_cast<VecUnaligned*>(p) = v; }
+ELMAN_INLINE Vec splat(float x) { return Vec{} + x; }
+
+// The first n lanes (1 <= n < kLanes) and nothing beyond them; other lanes read as zero.
+// ELMAN_PORTABLE keeps to what every compiler has, and what the address sanitizer can watch.
+#if defined(__AVX512F__) && !defined(ELMAN_PORTABLE)
+ELMAN_INLINE Vec load_part(const float* p, int64_t n) {
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+}
+ELMAN_INLINE void store_part(float* p, Vec v, int64_t n) {
+    _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
+}
+#elif defined(__AVX2__) && !defined(ELMAN_PORTABLE)
+ELMAN_INLINE __m256i part_mask(int64_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+ELMAN_INLINE Vec load_part(const float* p, int64_t n) { return _mm256_maskload_ps(p, part_mask(n)); }
+ELMAN_INLINE void store_part(float* p, Vec v, int64_t n) { _mm256_maskstore_ps(p, part_mask(n), v); }
+#else
+ELMAN_INLINE Vec load_part(const float* p, int64_t n) {
+    float lanes[kLanes] = {};
+    std::memcpy(lanes, p, static_cast<size_t>(n) * sizeof(float));
+    return load(lanes);
+}
+ELMAN_INLINE void store_part(float* p, Vec v, int64_t n) {
+    float lanes[kLanes];
+    store(lanes, v);
+    std::memcpy(p, lanes, static_cast<size_t>(n) * sizeof(float));
+}
+#endif
+
+ELMAN_INLINE Int bits(Vec v) { return reinterpret_cast<Int>(v); }
+ELMAN_INLINE Vec from_bits(Int v) { return reinterpret_cast<Vec>(v); }
+
+ELMAN_INLINE Vec absolute(Vec v) { return from_bits(bits(v) & 0x7fffffff); }
+
+// The lesser or greater of the two; NaN where x is NaN. (GCC 12 warns about its own header in the forms without
+// a mask; a full mask costs nothing.)
+ELMAN_INLINE Vec at_most(Vec x, float limit) {
+#if defined(__AVX512F__) && !defined(ELMAN_PORTABLE)
+    return _mm512_maskz_min_ps(0xffff, splat(limit), x);
+#elif defined(__AVX2__) && !defined(ELMAN_PORTABLE)
+    return _mm256_min_ps(splat(limit), x);
+#else
+    return x > limit ? splat(limit) : x;
+#endif
+}
+
+ELMAN_INLINE Vec at_least(Vec x, float limit) {
+#if defined(__AVX512F__) && !defined(ELMAN_PORTABLE)
+    return _mm512_maskz_max_ps(0xffff, splat(limit), x);
+#elif defined(__AVX2__) && !defined(ELMAN_PORTABLE)
+    return _mm256_max_ps(splat(limit), x);
+#else
+    return x < limit ? splat(limit) : x;
+#endif
+}
+
+ELMAN_INLINE Vec square_root(Vec v) {
+    Vec r = v;
+    for (int i = 0; i < kLanes; ++i) r[i] = __builtin_sqrtf(v[i]);
+    return r;
+}
+
+}  // namespace
+}  // namespace ELMAN_ISA
+}  // namespace elman

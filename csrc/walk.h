@@ -1,0 +1,115 @@
+// What one thread needs to walk its sequences through time: a Plan resolved to plain pointers and counts.
+//
+// run.cpp fills these records once per run; the walk (sequence.cpp, compiled per instruction set) only reads
+// them. Plain data only: no constructor, no template, nothing that two instruction sets could share by name.
+#pragma once
+#include "barrier.h"
+#include "engine.h"
+
+namespace elman {
+
+constexpr int64_t kChunk = 256;     // lanes that the vector machine takes through all instructions at a time
+constexpr int64_t kSumEvery = 32;   // rows added in float before a Sum's partial goes into its double total
+constexpr int64_t kBlock = 256;     // inner dimension that one pass over a panel covers
+constexpr int64_t kAlign = 16;      // rows and panels start at multiples of so many floats (64 bytes)
+
+// One (buffer, side) as the rows of one walk see it. At step k row r stands at
+//   first[r] + j * step + (j & 1) * slot,   j = k + shift
+// or at edge[r], where j falls outside the row's steps (Previous at k = 0, Shifted on the last step).
+struct View {
+    float** first;
+    float** edge;   // null unless shift != 0
+    float** now;    // pointers of the current step
+    int64_t step;   // floats from step to step, negative when time is reversed
+    int64_t slot;   // floats between the two copies of a double buffer
+    int32_t shift;  // Previous -1, Shifted +1, else 0
+    bool fixed;     // `now` never changes
+};
+
+struct PortRecord {
+    int32_t view;
+    int64_t column;
+};
+
+struct SegmentRecord {
+    PortRecord port;
+    int64_t length;
+};
+
+// K rows of `vectors` vectors: the columns [column, column + lanes) of a product's output.
+struct Panel {
+    float* data;
+    int64_t column;   // first column of out and of bias
+    int32_t vectors;
+    int32_t lanes;    // columns in it; the last vector may be partial, its other lanes are zero
+};
+
+struct StageRecord {
+    bool is_product;
+    bool barrier;             // wait for the other threads of a hidden split before this stage
+    const int64_t* bounds;    // lanes bounds[i] .. bounds[i+1] belong to range i
+    // product
+    const SegmentRecord* segments;
+    int32_t segment_count;
+    PortRecord out, bias;     // bias.view < 0: none
+    bool accumulate;
+    const Panel* panels;
+    bool few_rows;            // panels are packed for the tile of few rows
+    const int32_t* panel_start;  // panels panel_start[i] .. panel_start[i+1] belong to range i
+    // vector
+    const PortRecord* ports;
+    int32_t port_count, slot_count;
+    const Instruction* instructions;
+    int32_t instruction_count;
+};
+
+struct SumRecord {
+    float* partial;
+    double* total;
+    int64_t width;
+    int32_t buffer;
+};
+
+struct ScratchRecord {  // for poisoning in sanitized builds
+    float* data;
+    int64_t floats;
+};
+
+struct Walk {
+    int64_t steps;          // of the longest row
+    const int64_t* active;  // active[k] rows take part in step k; active[steps] = 0
+    View* views;
+    int32_t view_count;
+    const StageRecord* stages;
+    int32_t stage_count;
+    int32_t first_range, range_step, range_count;  // the lane ranges that are this thread's
+    Barrier* barrier;       // null when no other thread walks these rows
+    int32_t team;
+    float* registers;       // (registers, kChunk)
+    float** slots;          // room for the slots of the largest vector stage
+    SumRecord* sums;
+    int32_t sum_count;
+    ScratchRecord* scratch;
+    int32_t scratch_count;
+};
+
+// One product's weight, to be packed into one panel.
+struct PackRecord {
+    const Panel* panel;
+    const float* weight;   // weight[row0 + ...]
+    int64_t stride;
+    bool transposed;
+    int64_t inner;         // K
+};
+
+// The functions of one instruction set.
+struct Isa {
+    const char* name;
+    int lanes;
+    int row_tile, panel_vectors;              // the register tile for many rows,
+    int few_rows, few_rows_panel_vectors;     // and the one for at most few_rows rows
+    void (*pack)(const PackRecord&);
+    void (*walk)(Walk&);
+};
+
+}  // namespace elman

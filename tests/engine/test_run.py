@@ -1,0 +1,178 @@
+"""What a run promises beyond one cell's numbers: blocks, threads, teams, addresses, instruction sets."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+
+def linear(engine, width: int, gates: int = 1):
+    """out = U y for every gate, then y' = gate 0 of it + x."""
+    plan = engine.Plan()
+    x, y = plan.add_buffer("sequence", width), plan.add_buffer("state", width)
+    out, p = plan.add_buffer("sequence", gates * width), plan.add_buffer("scratch", gates * width)
+    plan.add_weight(gates * width, width)
+    plan.add_product(0, 0, False, gates, width, [(y, 0, 0, width)], (p, 0, 0))
+    code = engine.opcodes()
+    plan.add_vector(width, [(p, 0, 0), (x, 0, 0), (y, 0, 1)], 0, [(code["add"], 2, 0, 1, -1, 0.0, 0.0)])
+    ports = [(p, 0, 0), (out, 0, 0)]
+    plan.add_vector(gates * width, ports, 0, [(code["copy"], 1, 0, -1, -1, 0.0, 0.0)])
+    plan.check()
+    return plan
+
+
+class Linear:
+    def __init__(self, engine, T: int, B: int, width: int, gates: int = 1):
+        rng = np.random.default_rng(T + B + width)
+        self.plan, self.T, self.B = linear(engine, width, gates), T, B
+        self.x = rng.standard_normal((T, B, width)).astype(np.float32)
+        self.u = (0.5 * rng.standard_normal((gates * width, width)) / width**0.5).astype(np.float32)
+        self.width = width
+
+    def run(self, rows=slice(None), **options) -> np.ndarray:
+        x = np.ascontiguousarray(self.x[:, rows])
+        out = np.full((*x.shape[:2], len(self.u)), np.nan, np.float32)
+        self.plan.run([x, None, out, None], [self.u], *x.shape[:2], **options)
+        return out
+
+    def expected(self) -> np.ndarray:
+        u, y = self.u.astype(np.float64), np.zeros((self.B, self.width))
+        outs = []
+        for x in self.x:
+            outs.append(y @ u.T)
+            y = outs[-1][:, : self.width] + x
+        return np.stack(outs)
+
+
+@pytest.mark.parametrize(("B", "width", "gates"), [(1, 700, 3), (2, 513, 2), (11, 300, 3), (17, 257, 1)])
+def test_inner_dimensions_of_several_blocks(engine, B, width, gates):
+    case = Linear(engine, 3, B, width, gates)
+    for threads, split in ((1, "auto"), (2, "rows"), (2, "lanes"), (5, "lanes")):
+        got = case.run(threads=threads, split=split)
+        np.testing.assert_allclose(got, case.expected(), rtol=0, atol=2e-5)
+
+
+def test_a_row_does_not_depend_on_its_neighbours(engine):
+    case = Linear(engine, 4, 19, 70, 2)
+    together = case.run()
+    for b in range(19):
+        np.testing.assert_array_equal(case.run(rows=slice(b, b + 1))[:, 0], together[:, b])
+    np.testing.assert_array_equal(case.run(rows=slice(3, 10)), together[:, 3:10])
+
+
+def test_addresses(engine):
+    case = Linear(engine, 5, 6, 33)
+    x = case.x.transpose(1, 0, 2).copy().transpose(1, 0, 2)  # batch first in memory
+    out = np.full((5, 6, 33), np.nan, np.float32)
+    where = [(a.ctypes.data, a.strides[0] // 4, a.strides[1] // 4) for a in (x, out)]
+    case.plan.run([where[0], None, where[1], None], [(case.u.ctypes.data, 33)], 5, 6)
+    np.testing.assert_array_equal(out, case.run())
+
+
+def test_many_threads_and_few_rows(engine):
+    case = Linear(engine, 6, 5, 40)
+    one = case.run()
+    for threads in (4, 7, 16):
+        for split in ("rows", "lanes"):
+            np.testing.assert_array_equal(case.run(threads=threads, split=split), one)
+
+
+def test_sum_of_many_terms_stays_exact(engine):
+    """Ten million float additions would lose two digits in a single float."""
+    plan = engine.Plan()
+    x, total = plan.add_buffer("sequence", 5), plan.add_buffer("sum", 5)
+    plan.add_vector(
+        5, [(x, 0, 0), (total, 0, 0)], 0, [(engine.opcodes()["accumulate"], 1, 0, -1, -1, 0.0, 0.0)]
+    )
+    values = np.random.default_rng(0).uniform(0.5, 1.5, (20_000, 10, 5)).astype(np.float32)
+    out = np.full(5, np.nan, np.float32)
+    for threads in (1, 2):
+        plan.run([values, out], [], 20_000, 10, threads=threads)
+        np.testing.assert_allclose(out, values.astype(np.float64).sum((0, 1)), rtol=2e-7)
+    plan.run([values[:0], out], [], 0, 10)
+    assert (out == 0).all()
+
+
+def test_final_is_the_initial_state_of_an_empty_sequence(engine):
+    plan = engine.Plan()
+    plan.add_buffer("state", 9)
+    plan.add_vector(9, [(0, 0, 0), (0, 0, 1)], 0, [(engine.opcodes()["affine"], 1, 0, -1, -1, 2.0, 0.0)])
+    initial = np.random.default_rng(1).standard_normal((3, 9)).astype(np.float32)
+    final, lengths = np.full((3, 9), np.nan, np.float32), np.array([0, 2, 1])
+    plan.run([(initial, None, final)], [], 2, 3, lengths=lengths)
+    np.testing.assert_array_equal(final, initial * np.array([[1], [4], [2]], np.float32))
+    plan.run([(None, None, final)], [], 2, 3, lengths=np.zeros(3, np.int64))
+    assert (final == 0).all()
+
+
+def test_two_callers_at_once(engine):
+    case = Linear(engine, 50, 6, 64)
+    expected, results = case.run(), {}
+
+    def work(i: int) -> None:
+        for _ in range(20):
+            results[i] = case.run(threads=1 + i % 2)
+
+    callers = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    for i in range(4):
+        np.testing.assert_array_equal(results[i], expected)
+
+
+def test_plan_that_changes_is_checked_again(engine):
+    case = Linear(engine, 1, 1, 4)
+    case.run()
+    case.plan.add_buffer("scratch", 0)
+    with pytest.raises(ValueError, match=r"^buffer 4: expected a width of at least 1, got 0$"):
+        case.plan.run([case.x, None, case.x, None, None], [case.u], 1, 1)
+
+
+def test_team_of_a_host(engine):
+    """On an OpenMP runtime's threads, also where the team comes out smaller than asked."""
+    try:
+        gomp = ctypes.CDLL("libgomp.so.1")
+    except OSError:
+        pytest.skip("no libgomp on this machine")
+    case = Linear(engine, 6, 9, 70)
+    expected = case.run()
+    address = [ctypes.cast(f, ctypes.c_void_p).value for f in (gomp.GOMP_parallel, gomp.omp_get_num_threads)]
+    try:
+        engine.use_team(*address)
+        for limit in (64, 2, 1):
+            gomp.omp_set_dynamic(limit < 64)
+            gomp.omp_set_num_threads(limit)
+            for split in ("rows", "lanes"):
+                np.testing.assert_array_equal(case.run(threads=3, split=split), expected)
+    finally:
+        gomp.omp_set_dynamic(0)
+        engine.use_team(0, 0)
+
+
+def python(folder: str, code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    load = "import sys; sys.path.insert(0, sys.argv[1]); import _engine as e; "
+    return subprocess.run(
+        [sys.executable, "-c", load + code, folder],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_environment_names_the_instruction_set(raw_engine):
+    folder = os.path.dirname(raw_engine.__file__)
+    for name in raw_engine.isas():
+        assert python(folder, "print(e.isa())", ELMAN_ISA=name).stdout == f"{name}\n"
+    answer = python(folder, "print('imported'); e.isa()", ELMAN_ISA="mmx")
+    assert answer.stdout == "imported\n"
+    valid = ", ".join(raw_engine.isas())
+    message = f"ELMAN_ISA: expected an instruction set that this machine runs ({valid}), got 'mmx'"
+    assert answer.stderr.endswith(f"ValueError: {message}\n")

@@ -1,0 +1,49 @@
+"""A model around a layer compiles into one graph, and gives the same numbers and gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import elman.nn
+
+
+class Model(nn.Module):
+    def __init__(self, backend: str) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(11, 6)
+        self.layer = elman.nn.LSTM(6, 5, 2, batch_first=True, bidirectional=True, backend=backend)
+        self.head = nn.Linear(10, 3)
+
+    def forward(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+        output, (h, _) = self.layer(self.embed(tokens), lengths=lengths)
+        return self.head(output.mean(1)) + self.head(h[-2:].transpose(0, 1).flatten(1))
+
+
+def check(model: Model, compiled: Any, steps: int, ragged: bool) -> None:
+    tokens = torch.randint(11, (4, steps))
+    lengths = torch.randint(steps + 1, (4,)) if ragged else None
+    results = []
+    for run in (model, compiled):
+        loss = run(tokens, lengths).square().sum()
+        results.append([loss, *torch.autograd.grad(loss, list(model.parameters()))])
+    for mine, other in zip(*results, strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("ragged", [False, True], ids=["plain", "ragged"])
+def test_one_graph(ragged: bool, backend: str) -> None:
+    torch._dynamo.reset()
+    model = Model(backend)
+    check(model, torch.compile(model, fullgraph=True, backend="aot_eager"), 2, ragged)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")  # inductor's own import
+def test_one_graph_through_inductor() -> None:
+    torch._dynamo.reset()
+    model = Model("auto")
+    check(model, torch.compile(model, fullgraph=True), 3, False)
