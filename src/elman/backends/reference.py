@@ -84,7 +84,7 @@ class _Step:
                 self.vectors[value] = parameters[source.name].chunk(gates)[source.gate]
 
     def __call__(self, streams: Sequence[Tensor], states: Sequence[Tensor]) -> list[Tensor]:
-        values: dict[Value | None, Tensor] = dict(self.vectors)
+        values: dict[Value | None, Tensor] = {**self.vectors}
         for gates, tensor in zip(self.program.stream_values, streams, strict=True):
             values.update(zip(gates, _blocks(tensor, len(gates)), strict=True))
         for (before, _), tensor in zip(self.program.state_values, states, strict=True):

@@ -44,8 +44,8 @@ class AdjointPlan:
     """The plan of an adjoint step.
 
     saved: the columns of each stored forward value, in the order of `Adjoint.saved`.
-    stashes: the width of each buffer that takes gradients at every step: one for each stream, by its name, and
-        "" for gradients of products that are no stream's as well.
+    stashes: the width of each buffer that takes gradients at every step: one for each stream, by its name,
+        and "" for gradients of products that are no stream's as well.
     """
 
     plan: Plan

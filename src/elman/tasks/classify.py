@@ -40,6 +40,8 @@ from elman.train.metrics import class_figures, confusion_table, log_loss, majori
 from elman.train.optimizers import LEARNING_RATES
 from elman.train.options import TrainOptions, choice, flag, from_mapping, text, to_mapping, whole
 
+SMALL = 10_000  # training examples below which the defaults guard against overfitting
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifyOptions(TrainOptions):
@@ -106,7 +108,8 @@ class Classifier(ClassifierMixin, Estimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable labels (N,)."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        most = self.predict_proba(X).argmax(1)
+        return self.classes_[most]
 
     def _take(self, model: Model) -> None:
         super()._take(model)
@@ -166,10 +169,8 @@ class ClassifyLearner:
         return {"loss": loss, "accuracy": (logits.argmax(1) == self.valid.y).float().mean().item()}
 
     def rank(self, train: Mapping[str, float], valid: Mapping[str, float]) -> tuple[float, ...]:
-        """Accuracy first, the loss between equals."""
-        figures = valid or train
-        loss = figures["loss"]
-        return figures["accuracy"], -loss if math.isfinite(loss) else -math.inf
+        """By accuracy; without validation data the last epoch, which has seen the most, is the best."""
+        return (valid["accuracy"] if valid else 0.0,)
 
     def padding(self, batches: Sequence[Tensor]) -> float:
         return padding_share(self.train.x.lengths.cpu(), batches)
@@ -234,13 +235,13 @@ class Classify(Task[ClassifyOptions]):
     def choose(self, options: ClassifyOptions, splits: Splits) -> ClassifyOptions:
         count, texts = len(splits.train), not isinstance(splits.train.inputs, Sequences)
         batch_size = options.batch_size or (32 if count < 16_000 else 128)
-        steps = math.ceil(count / batch_size)
+        steps, small = math.ceil(count / batch_size), count < SMALL
         chosen: dict[str, Any] = {
             "batch_size": batch_size,
-            "epochs": min(max(round(2_000 / steps), 8), 50),
+            "epochs": min(max(round(2_000 / steps), 8), 40),
             "learning_rate": LEARNING_RATES[options.optimizer],
-            "dropout": 0.5 if texts else 0.1,
-            "bidirectional": texts,
+            "dropout": 0.5 if texts else 0.3 if small else 0.1,
+            "bidirectional": texts or small,
             "pooling": "max" if texts else "last",
         }
         if texts:
@@ -276,7 +277,9 @@ class Classify(Task[ClassifyOptions]):
         return model, ClassifyLearner(model, splits, options)
 
     def about(self, model: Model) -> dict[str, Any]:
-        return {**super().about(model), "cell": cell_about(model.parts["cell"])}
+        cell = cell_about(model.parts["cell"])
+        options = {**model.about["options"], "cell": cell["name"]}
+        return {**super().about(model), "options": options, "cell": cell}
 
     def rebuild(self, about: Mapping[str, Any], vocabulary: str | None) -> Model:
         options = from_mapping(ClassifyOptions, about["options"], origin="the saved options")

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from elman.data import Splits
 from elman.errors import unknown
 from elman.tasks import task_named
+from elman.tasks.network import as_given
 from elman.tasks.saved import open_model
 from elman.tasks.task import Model, Task
 from elman.train import options as opts
@@ -78,7 +79,7 @@ class Estimator(BaseEstimator):
         folder = RunFolder(Path(path))
         folder.check_new(overwrite=overwrite)
         folder.about = self._task.about(self.model_)
-        folder.begin(self.model_.about["options"], vocabulary=self.model_.vocabulary)
+        folder.begin(folder.about["options"], vocabulary=self.model_.vocabulary)
         folder.save_best(self.model_.module.state_dict(), self.n_iter_)
 
     def _take(self, model: Model) -> None:
@@ -95,6 +96,8 @@ def load(path: str | Path) -> Any:
     kind = task.estimator
     known = opts.rules(kind.options_type)
     estimator = kind(**{name: value for name, value in model.about["options"].items() if known[name].python})
+    if "activation" not in model.about["options"]:
+        estimator.cell = as_given(model.parts["cell"])
     estimator._take(model)
     return estimator
 

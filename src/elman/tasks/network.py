@@ -44,6 +44,12 @@ def cell_about(cell: Cell) -> dict[str, Any]:
     )
 
 
+def as_given(cell: Cell) -> str | Cell:
+    """The name of a cell whose options are all at their defaults, else the cell itself."""
+    about = cell_about(cell)
+    return about["name"] if about == cell_about(create(about["name"])) else cell
+
+
 class SequenceNetwork(nn.Module):
     """Input layer, dropout, recurrent layers, pooling over time, dropout, a linear output."""
 

@@ -279,7 +279,7 @@ class _Training:
 
     def _out_of_patience(self) -> bool:
         patience = self.options.patience
-        return patience is not None and len(self.progress.ranks) - self.progress.best_epoch >= patience
+        return patience is not None and self.progress.idle_epochs >= patience
 
 
 def _means(totals: Mapping[str, float]) -> dict[str, float]:

@@ -37,7 +37,7 @@ OPTIMIZERS: dict[str, Callable[[Groups, float, bool], torch.optim.Optimizer]] = 
 }
 
 #: the largest learning rate where none is given
-LEARNING_RATES = {"adamw": 2e-3, "adam": 2e-3, "sgd": 0.1, "rmsprop": 1e-3}
+LEARNING_RATES = {"adamw": 4e-3, "adam": 4e-3, "sgd": 0.1, "rmsprop": 1e-3}
 
 
 def create_optimizer(

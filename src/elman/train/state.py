@@ -38,8 +38,17 @@ class Progress:
 
     @property
     def best_epoch(self) -> int:
-        """The finished epoch with the largest rank, the first of equals; 0 if none is finished."""
-        return 1 + max(range(len(self.ranks)), key=lambda e: (self.ranks[e], -e)) if self.ranks else 0
+        """The finished epoch with the largest rank, the last of equals; 0 if none is finished.
+
+        The last, since validation data are often too few to tell epochs apart, and the later one has been
+        trained for longer and at a smaller learning rate.
+        """
+        return 1 + max(range(len(self.ranks)), key=lambda epoch: (self.ranks[epoch], epoch), default=-1)
+
+    @property
+    def idle_epochs(self) -> int:
+        """How many epochs brought nothing better than those before them, since the last that did."""
+        return len(self.ranks) - 1 - self.ranks.index(max(self.ranks)) if self.ranks else 0
 
     def plain(self) -> dict[str, Any]:
         """As plain values."""
