@@ -14,7 +14,16 @@ from elman.errors import unknown, wrong
 
 #: name -> (class, the sets of options that the contract tests go through)
 _CELLS: dict[str, tuple[type[Cell], tuple[Mapping[str, Any], ...]]] = {
-    "rnn": (RNN, ({}, {"activation": "relu"}, {"activation": "sigmoid"}, {"activation": "gelu"}, {"activation": "elu"})),
+    "rnn": (
+        RNN,
+        (
+            {},
+            {"activation": "relu"},
+            {"activation": "sigmoid"},
+            {"activation": "gelu"},
+            {"activation": "elu"},
+        ),
+    ),
     "gru": (GRU, ({}, {"reset_after": False})),
     "lstm": (LSTM, ({}, {"projection": True}, {"peepholes": True}, {"peepholes": True, "projection": True})),
 }
