@@ -6,20 +6,18 @@ import pytest
 import torch
 
 from elman import cells, nn
-from elman.backends import operators, recurrence
-from elman.backends.tensors import compiled
+from elman.backends import operators, prepare, recurrence
 
 
-def inputs(cell, lengths=None, **options):
+def inputs(cell, lengths=None):
     """The operator's arguments for a small batch."""
     program = cell.program()
-    plans = compiled(program)
+    prepare(program)
     sizes = {"I": 3, "H": 4, "P": 2}
-    make = {"requires_grad": True, **options}
-    streams = [torch.randn(5, 2, s.count * sizes[s.width], **make) for s in program.streams]
-    parameters = [torch.randn(program.parameter(n).shape(sizes), **make) for n in plans.parameters]
-    states = [torch.randn(2, sizes[s.width], **make) for s in program.states]
-    return program.key, streams, parameters, states, lengths, False, True
+    x = torch.randn(5, 2, 3, requires_grad=True)
+    parameters = [torch.randn(p.shape(sizes), requires_grad=True) for p in program.parameters]
+    states = [torch.randn(2, sizes[s.width], requires_grad=True) for s in program.states]
+    return program.key, x, parameters, states, lengths, False, True
 
 
 @pytest.mark.parametrize("name", cells.names())

@@ -25,8 +25,10 @@ class Math:
         return getattr(torch, name)
 
 
-def run(plan, arrays, weights, steps, batch, lengths, reverse):
+def run(plan, arrays, given, reverse):
     """Stands in for `elman.backends.native.run`."""
+    weights, lengths = given.parameters, given.lengths
+    steps, batch = given.x.shape[:2]
     sums = {i for i, b in enumerate(plan.buffers) if b.place == "sum"}
     for i in sums:
         arrays[i].zero_()
@@ -98,7 +100,8 @@ class _Row:
             row = torch.zeros(buffer.width, dtype=self.dtype) if array is None else array[self.t, self.b]
         elif buffer.place == "shifted":
             sequence, edge = array
-            row = edge[self.b] if self.last else sequence[self.after, self.b]
+            zeros = torch.zeros(buffer.width, dtype=self.dtype)
+            row = sequence[self.after, self.b] if not self.last else zeros if edge is None else edge[self.b]
         elif buffer.place == "state":
             row = self.scratch[port.buffer, True] if port.next else self.now[port.buffer]
         elif buffer.place in ("vector", "sum"):

@@ -6,15 +6,15 @@ the weight gradients after it, each one large product over all steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from elman.backends import native, operators, passes, reference
-from elman.backends.passes import Call
-from elman.backends.tensors import Compiled, compiled
+from elman.backends.given import Given
+from elman.backends.tensors import Compiled, Results, compiled
 from elman.program import Program
 
 
@@ -40,78 +40,70 @@ def describe() -> str:
     return f"{native.isa()} kernels, {torch.get_num_threads()} thread(s)"
 
 
-def run(
-    program: Program,
-    streams: Sequence[Tensor],
-    parameters: Mapping[str, Tensor],
-    states: Sequence[Tensor],
-    lengths: Tensor | None,
-    reverse: bool,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+def run(program: Program, given: Given) -> tuple[Tensor, tuple[Tensor, ...]]:
     """As `reference.run`."""
     plans = compiled(program)
-    used = [parameters[name] for name in plans.parameters]
-    tensors = (*streams, *used, *states)
-    keep = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
+    tensors = given.tensors()
+    keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     if torch.compiler.is_compiling():
-        results = operators.recurrence(program.key, list(streams), used, list(states), lengths, reverse, keep)
+        results = operators.run(program, given, keep)
     elif keep:
-        results = _Recurrence.apply(plans, lengths, reverse, *tensors)
+        results = _Recurrence.apply(plans, given.lengths, given.reverse, *tensors)
     else:
-        results = passes.forward(plans, streams, used, states, lengths, reverse, keep=False)
-    return results[0], tuple(results[1 : 1 + len(states)])
-
-
-def _differentiate(
-    plans: Compiled, call: Call, reverse: bool, gradients: Sequence[Tensor | None]
-) -> Sequence[Tensor]:
-    """Gradients of streams, parameters and initial states, ready to be differentiated again if asked for."""
-    finals = gradients[1 : 1 + len(call.states)]
-    if not torch.is_grad_enabled():
-        return passes.backward(
-            plans,
-            gradients[0],
-            finals,
-            call.streams,
-            call.parameters,
-            call.states,
-            call.kept,
-            call.lengths,
-            reverse,
-        )
-    inputs = [
-        t if t.requires_grad else t.detach().requires_grad_()
-        for t in (*call.streams, *call.parameters, *call.states)
-    ]
-    n, m = len(call.streams), len(call.parameters)
-    output, last = reference.run(
-        plans.program, inputs[:n], plans.named(inputs[n : n + m]), inputs[n + m :], call.lengths, reverse
-    )
-    pairs = [(o, g) for o, g in zip((output, *last), (gradients[0], *finals), strict=True) if g is not None]
-    outputs, given = zip(*pairs, strict=True)
-    return torch.autograd.grad(
-        outputs, inputs, given, create_graph=True, allow_unused=True, materialize_grads=True
-    )
+        results = passes.forward(plans, given, keep=False).flat()
+    return results[0], tuple(results[1 : 1 + len(program.states)])
 
 
 class _Recurrence(torch.autograd.Function):
-    """The engine under autograd, outside of torch.compile: the same as the operator, with less around it."""
+    """The engine under autograd, outside of torch.compile: the operator with less around it, and gradients
+    that can be differentiated again."""
 
     @staticmethod
     def forward(
-        ctx: Any, plans: Compiled, lengths: Tensor | None, reverse: bool, *tensors: Tensor
+        ctx: Any, plans: Compiled, lengths: Tensor | None, reverse: bool, *tensors: Tensor | None
     ) -> tuple[Tensor, ...]:
-        given = Call(plans, tensors, has_lengths=False)
-        results = passes.forward(
-            plans, given.streams, given.parameters, given.states, lengths, reverse, keep=True
-        )
-        ctx.plans, ctx.reverse, ctx.has_lengths = plans, reverse, lengths is not None
+        results = passes.forward(plans, _given(plans, tensors, lengths, reverse), keep=True).flat()
+        ctx.plans, ctx.reverse = plans, reverse
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*tensors, *results, *(() if lengths is None else (lengths,)))
-        ctx.mark_non_differentiable(*results[1 + len(given.states) :])
+        ctx.save_for_backward(*tensors, *results, lengths)
+        ctx.mark_non_differentiable(*results[1 + len(plans.program.states) :])
         return tuple(results)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        call = Call(ctx.plans, ctx.saved_tensors, ctx.has_lengths)
-        return None, None, None, *_differentiate(ctx.plans, call, ctx.reverse, gradients)
+        plans, (*saved, lengths) = ctx.plans, ctx.saved_tensors
+        count = 1 + len(plans.program.parameters) + len(plans.program.states)
+        given = _given(plans, saved[:count], lengths, ctx.reverse)
+        wanted = gradients[: 1 + len(plans.program.states)]
+        if torch.is_grad_enabled():
+            found = _differentiably(plans, given, wanted)
+        else:
+            kept = Results.from_flat(plans, saved[count:])
+            found = passes.backward(plans, given, kept, wanted, with_x=ctx.needs_input_grad[3])
+        return None, None, None, *found
+
+
+def _given(plans: Compiled, tensors: Sequence[Tensor | None], lengths: Tensor | None, reverse: bool) -> Given:
+    """Back from `Given.tensors`."""
+    x, *rest = tensors
+    assert x is not None
+    names = [p.name for p in plans.program.parameters]
+    parameters: dict[str, Any] = dict(zip(names, rest, strict=False))
+    return Given(x, parameters, rest[len(names) :], lengths, reverse)
+
+
+def _differentiably(
+    plans: Compiled, given: Given, gradients: Sequence[Tensor | None]
+) -> Sequence[Tensor | None]:
+    """The gradients of `given.tensors()` through the reference reader, to be differentiated again."""
+    tensors = [t if t is None or t.requires_grad else t.detach().requires_grad_() for t in given.tensors()]
+    output, finals = reference.run(plans.program, _given(plans, tensors, given.lengths, given.reverse))
+    pairs = [(o, g) for o, g in zip((output, *finals), gradients, strict=True) if g is not None]
+    outputs, weights = zip(*pairs, strict=True)
+    inputs = [t for t in tensors if t is not None]
+    found = iter(
+        torch.autograd.grad(
+            outputs, inputs, weights, create_graph=True, allow_unused=True, materialize_grads=True
+        )
+    )
+    return [None if t is None else next(found) for t in tensors]

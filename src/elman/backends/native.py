@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from elman.backends.given import Given
 from elman.errors import shown, wrong
 from elman.program.schedule import Plan, Port, ProductStage
 
@@ -97,16 +98,8 @@ def _instruction(op: str, out: int, operands: Sequence[int], immediates: Sequenc
     return OPCODES[op], out, a, b, c, alpha, beta
 
 
-def run(
-    plan: Plan,
-    arrays: Sequence[Any],
-    weights: Mapping[str, Tensor],
-    steps: int,
-    batch: int,
-    lengths: Tensor | None,
-    reverse: bool,
-) -> None:
-    """Run a plan.
+def run(plan: Plan, arrays: Sequence[Any], given: Given, reverse: bool) -> None:
+    """Run a plan over the steps and sequences of `given`, with its parameters as weights.
 
     `arrays` has one entry for each buffer, by its place: None where it is absent or scratch, a tensor, or a
     tuple of them (shifted: sequence, edge; state: initial, sequence, final).
@@ -115,13 +108,14 @@ def run(
     native = _encoded.get(plan)
     if native is None:
         native = _encoded[plan] = _encode(plan)
+    steps, batch = given.x.shape[:2]
     handed = _Handed()
     addresses = [
         handed.buffer(buffer.place, array, steps, batch, buffer.width)
         for buffer, array in zip(plan.buffers, arrays, strict=True)
     ]
-    matrices = [handed.weight(weights[name], shape) for name, shape in plan.weights.items()]
-    native.run(addresses, matrices, steps, batch, lengths, reverse, torch.get_num_threads())
+    matrices = [handed.weight(given.parameters[name], shape) for name, shape in plan.weights.items()]
+    native.run(addresses, matrices, steps, batch, given.lengths, reverse, torch.get_num_threads())
 
 
 class _Handed:

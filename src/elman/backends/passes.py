@@ -1,73 +1,40 @@
-"""The two passes of the engine over a batch: forward, and backward through time with the weight gradients."""
+"""The two passes of the engine over a batch: forward, and backward through time with all gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from elman.backends import native
-from elman.backends.gradients import parameter_gradients
-from elman.backends.tensors import Compiled, adjoint_arrays, forward_arrays
+from elman.backends.given import Given, project_streams, sizes_of
+from elman.backends.gradients import input_gradient, parameter_gradients
+from elman.backends.tensors import Adjoints, Compiled, Results, adjoint_arrays, forward_arrays
 
 
-def forward(
-    plans: Compiled,
-    streams: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    states: Sequence[Tensor],
-    lengths: Tensor | None,
-    reverse: bool,
-    keep: bool,
-) -> list[Tensor]:
-    """[output (T, B, W), final states (B, W) …]; with `keep` also what the backward pass reads."""
-    sizes = plans.sizes(streams, parameters, states)
-    plan = plans.forward(sizes, keep)
-    results = plans.empty_results(sizes, streams[0], states, keep)
-    arrays = forward_arrays(plans, plan, streams, parameters, states, results)
-    steps, batch = streams[0].shape[:2]
-    native.run(plan.plan, arrays, plans.named(parameters), steps, batch, lengths, reverse)
+def forward(plans: Compiled, given: Given, keep: bool) -> Results:
+    """Output and final states; with `keep` also what the backward pass reads."""
+    sizes = sizes_of(plans.program, given)
+    plan = plans.forward(sizes, keep).plan
+    results = Results.empty(plans, sizes, given.x, keep)
+    arrays = forward_arrays(plans, plan, given, project_streams(plans.program, given), results)
+    native.run(plan, arrays, given, given.reverse)
     return results
 
 
 def backward(
-    plans: Compiled,
-    gradient: Tensor | None,
-    final_gradients: Sequence[Tensor | None],
-    streams: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    states: Sequence[Tensor],
-    kept: Sequence[Tensor],
-    lengths: Tensor | None,
-    reverse: bool,
-) -> list[Tensor]:
-    """Gradients of streams, parameters and initial states. `kept` is what `forward` returned."""
-    plan = plans.adjoint(plans.sizes(streams, parameters, states))
-    steps, batch = streams[0].shape[:2]
-    stash = {name: streams[0].new_empty(steps, batch, width) for name, width in plan.stashes.items()}
-    named = plans.named(parameters)
-    sums = {b.name: torch.empty_like(named[b.name]) for b in plan.plan.buffers if b.role == "sum"}
-    initial = [torch.empty_like(state, memory_format=torch.contiguous_format) for state in states]
-    arrays = adjoint_arrays(
-        plans, plan, gradient, final_gradients, streams, parameters, states, kept, stash, sums, initial
-    )
-    native.run(plan.plan, arrays, named, steps, batch, lengths, not reverse)
-    return [
-        *(stash[stream.name] for stream in plans.program.streams),
-        *parameter_gradients(plans, plan, stash, sums, streams, parameters, states, kept, lengths, reverse),
-        *initial,
-    ]
+    plans: Compiled, given: Given, kept: Results, gradients: Sequence[Tensor | None], with_x: bool = True
+) -> list[Tensor | None]:
+    """The gradient of each of `given.tensors()`, from those of the output and the final states (None: zero).
 
-
-class Call:
-    """The saved tensors of one forward run, told apart."""
-
-    def __init__(self, plans: Compiled, saved: Sequence[Tensor], has_lengths: bool) -> None:
-        streams, parameters = len(plans.program.streams), len(plans.parameters)
-        states = len(plans.program.states)
-        self.lengths = saved[-1] if has_lengths else None
-        self.streams = saved[:streams]
-        self.parameters = saved[streams : streams + parameters]
-        self.states = saved[streams + parameters : streams + parameters + states]
-        self.kept = saved[streams + parameters + states : len(saved) - has_lengths]
+    `kept` is what `forward` returned. Without `with_x`, the gradient of x is not computed.
+    """
+    plan = plans.adjoint(sizes_of(plans.program, given))
+    streams = project_streams(plans.program, given) if plans.reads_streams else []
+    adjoints = Adjoints.empty(plan, given.x, kept.finals)
+    arrays = adjoint_arrays(plans, plan.plan, given, streams, kept, gradients, adjoints)
+    native.run(plan.plan, arrays, given, not given.reverse)
+    of_x = input_gradient(plans, given, adjoints) if with_x else None
+    of_parameters = parameter_gradients(plans, plan, given, kept, adjoints)
+    of_states = [None if s is None else g for s, g in zip(given.states, adjoints.initial, strict=True)]
+    return [of_x, *of_parameters.values(), *of_states]

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from elman.backends.given import Given, initial_states, project_streams
 from elman.program import Program
 from elman.program.graph import Instruction, Product, Value
 
@@ -39,20 +40,16 @@ class TorchMath:
 _MATH = TorchMath()
 
 
-def run(
-    program: Program,
-    streams: Sequence[Tensor],
-    parameters: Mapping[str, Tensor],
-    states: Sequence[Tensor],
-    lengths: Tensor | None,
-    reverse: bool,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The loop over time: `elman.backends.recurrence`, with the streams already projected."""
-    steps = streams[0].shape[0]
-    step = _Step(program, parameters)
-    current = list(states)
+def run(program: Program, given: Given) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The loop over time; results as `elman.backends.recurrence` returns them."""
+    streams = project_streams(program, given)
+    current = initial_states(program, given)
+    empty = given.x.new_zeros((0, *current[0].shape))
+    lengths = None if given.lengths is None else given.lengths.to(given.x.device)
+    step = _Step(program, given.parameters)
     outputs: list[Tensor] = []
-    for t in reversed(range(steps)) if reverse else range(steps):
+    steps = range(given.x.shape[0])
+    for t in reversed(steps) if given.reverse else steps:
         new = step([stream[t] for stream in streams], current)
         if lengths is not None:
             active = (t < lengths).unsqueeze(1)
@@ -61,10 +58,9 @@ def run(
         else:
             outputs.append(new[0])
             current = new
-    if reverse:
+    if given.reverse:
         outputs.reverse()
-    output = torch.stack(outputs) if outputs else states[0].new_zeros((0, *states[0].shape))
-    return output, tuple(current)
+    return torch.stack(outputs) if outputs else empty, tuple(current)
 
 
 class _Step:

@@ -1,17 +1,19 @@
-"""Which tensor belongs to which buffer of a plan."""
+"""A Program with its plans, and which tensor belongs to which buffer of a plan."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
+from elman.backends.given import Given
 from elman.program import Program
 from elman.program.adjoint import adjoint
-from elman.program.graph import instructions, products
+from elman.program.graph import instructions
 from elman.program.plans import AdjointPlan, ForwardPlan, adjoint_plan, forward_plan
+from elman.program.schedule import Plan
 
 
 class Compiled:
@@ -22,21 +24,16 @@ class Compiled:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.derived = adjoint(program)
-        graph = program.graph
-        inside = {name for node in products(graph) for name in (node.weight, node.bias) if name}
-        inside |= {source.name for source in graph.inputs if source.kind == "vector"}
-        #: names of the parameters used inside the loop, in the Program's order
-        self.parameters = tuple(p.name for p in program.parameters if p.name in inside)
+        graphs = (program.graph, self.derived.graph)
+        #: names of the instructions that either pass uses
+        self.operations = tuple(sorted({i.op.name for graph in graphs for i in instructions(graph)}))
         read = {(s.kind, s.name) for s in (*self.derived.graph.inputs, *self.derived.operands)}
-        #: states beyond the output whose values at every step the backward pass reads
+        #: states whose values at every step the backward pass reads; the output's are there anyway
         self.kept_states = tuple(
             s.name for s in program.states[1:] if ("state", s.name) in read or ("after", s.name) in read
         )
-        #: names of the instructions that either pass uses
-        self.operations = tuple(
-            sorted({i.op.name for g in (graph, self.derived.graph) for i in instructions(g)})
-        )
-        self._symbols = self._where_symbols_stand()
+        #: whether the backward pass reads the projections of x
+        self.reads_streams = any(kind == "stream" for kind, _ in read)
         self._forward: dict[tuple, ForwardPlan] = {}
         self._adjoint: dict[tuple, AdjointPlan] = {}
 
@@ -46,28 +43,8 @@ class Compiled:
         return cls._by_key[key]
 
     def named(self, parameters: Sequence[Tensor]) -> dict[str, Tensor]:
-        """The loop's parameters by name."""
-        return dict(zip(self.parameters, parameters, strict=True))
-
-    def sizes(
-        self, streams: Sequence[Tensor], parameters: Sequence[Tensor], states: Sequence[Tensor]
-    ) -> dict[str, int]:
-        """Numbers for the width symbols, read off the tensors."""
-        tensors = (*streams, *parameters, *states)
-        sizes = {"I": 0, "H": 0, "P": 0}
-        for symbol, index, axis, blocks in self._symbols:
-            sizes[symbol] = tensors[index].shape[axis] // blocks
-        return sizes
-
-    def _where_symbols_stand(self) -> tuple[tuple[str, int, int, int], ...]:
-        """(symbol, which of the tensors, axis, blocks on that axis), one for each symbol that occurs."""
-        program = self.program
-        parameters = [program.parameter(name) for name in self.parameters]
-        stands = [(s.width, -1, s.count) for s in program.streams]
-        stands += [(p.width, 0, p.gates) for p in parameters]
-        stands += [(s.width, -1, 1) for s in program.states]
-        found = {symbol: (symbol, index, axis, blocks) for index, (symbol, axis, blocks) in enumerate(stands)}
-        return tuple(found.values())
+        """Parameters in the Program's order, by name."""
+        return {p.name: tensor for p, tensor in zip(self.program.parameters, parameters, strict=True)}
 
     def forward(self, sizes: Mapping[str, int], keep: bool) -> ForwardPlan:
         """The forward plan of those sizes; with `keep`, the one that stores for the backward pass."""
@@ -83,32 +60,6 @@ class Compiled:
             self._adjoint[key] = adjoint_plan(self.program, sizes, self.derived)
         return self._adjoint[key]
 
-    def empty_results(
-        self, sizes: Mapping[str, int], stream: Tensor, states: Sequence[Tensor], keep: bool
-    ) -> list[Tensor]:
-        """Uninitialised [output, final states …], with `keep` also [kept states over time …, saved]."""
-        steps, batch = stream.shape[:2]
-        widths = {s.name: sizes[s.width] for s in self.program.states}
-        sequences = [self.program.states[0].name, *(self.kept_states if keep else ())]
-        over_time = [stream.new_empty(steps, batch, widths[name]) for name in sequences]
-        finals = [torch.empty_like(state, memory_format=torch.contiguous_format) for state in states]
-        if not keep:
-            return [*over_time, *finals]
-        saved = sum(sizes[value.width] for value in self.derived.saved)
-        return [over_time[0], *finals, *over_time[1:], stream.new_empty(steps, batch, saved)]
-
-    def sequences(self, results: Sequence[Tensor]) -> dict[str, Tensor]:
-        """The states over time that `empty_results` with `keep` made room for, by name."""
-        names = (self.program.states[0].name, *self.kept_states)
-        after_finals = 1 + len(self.program.states)
-        return dict(
-            zip(
-                names,
-                [results[0], *results[after_finals : after_finals + len(self.kept_states)]],
-                strict=True,
-            )
-        )
-
 
 def compiled(program: Program) -> Compiled:
     """The compiled form of a Program, derived at its first use."""
@@ -117,56 +68,93 @@ def compiled(program: Program) -> Compiled:
     return Compiled._by_key[program.key]
 
 
+@dataclass(frozen=True)
+class Results:
+    """What the forward pass writes: the output (T, B, W), each final state (B, W), and for the backward pass
+    the states over time by name (the output among them) and the saved values (T, B, S)."""
+
+    output: Tensor
+    finals: Sequence[Tensor]
+    sequences: Mapping[str, Tensor]
+    saved: Tensor | None
+
+    @staticmethod
+    def empty(plans: Compiled, sizes: Mapping[str, int], x: Tensor, keep: bool) -> Results:
+        """Uninitialised tensors; those for the backward pass only with `keep`."""
+        steps, batch = x.shape[:2]
+        states = plans.program.states
+        widths = {state.name: sizes[state.width] for state in states}
+        output = x.new_empty(steps, batch, widths[states[0].name])
+        finals = [x.new_empty(batch, width) for width in widths.values()]
+        sequences = {name: x.new_empty(steps, batch, widths[name]) for name in plans.kept_states if keep}
+        width = sum(sizes[value.width] for value in plans.derived.saved)
+        saved = x.new_empty(steps, batch, width) if keep else None
+        return Results(output, finals, {states[0].name: output, **sequences}, saved)
+
+    def flat(self) -> list[Tensor]:
+        """As a list: output, finals, further sequences, saved."""
+        further = list(self.sequences.values())[1:]
+        return [self.output, *self.finals, *further, *([] if self.saved is None else [self.saved])]
+
+    @staticmethod
+    def from_flat(plans: Compiled, tensors: Sequence[Tensor]) -> Results:
+        """Back from the list of a run with `keep`."""
+        states = plans.program.states
+        further = tensors[1 + len(states) : -1]
+        sequences = {states[0].name: tensors[0], **dict(zip(plans.kept_states, further, strict=True))}
+        return Results(tensors[0], tensors[1 : 1 + len(states)], sequences, tensors[-1])
+
+
 def forward_arrays(
-    plans: Compiled,
-    plan: ForwardPlan,
-    streams: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    states: Sequence[Tensor],
-    results: Sequence[Tensor],
+    plans: Compiled, plan: Plan, given: Given, streams: Sequence[Tensor], to: Results
 ) -> list[Any]:
-    """One entry for each buffer of the forward plan."""
-    names = [s.name for s in plans.program.states]
-    kept = len(results) > 1 + len(states)
-    sequences = plans.sequences(results) if kept else {names[0]: results[0]}
-    found: dict[tuple[str, str], Any] = {("saved", ""): results[-1]}
-    found |= _shared(plans, streams, parameters)
-    for number, name in enumerate(names):
-        found["state", name] = (states[number], sequences.get(name), results[1 + number])
-    return [found.get((b.role, b.name)) if b.role != "scratch" else None for b in plan.plan.buffers]
+    """One entry for each buffer of a forward plan."""
+    found = _shared(plans, given, streams) | {("saved", ""): to.saved}
+    for state, initial, final in zip(plans.program.states, given.states, to.finals, strict=True):
+        found["state", state.name] = (initial, to.sequences.get(state.name), final)
+    return [found.get((b.role, b.name)) for b in plan.buffers]
+
+
+@dataclass(frozen=True)
+class Adjoints:
+    """What the adjoint pass writes: gradients at every step by stash (T, B, ·), gradients summed over rows
+    and steps, and those of the initial states (B, W)."""
+
+    stash: Mapping[str, Tensor]
+    sums: Tensor
+    initial: Sequence[Tensor]
+
+    @staticmethod
+    def empty(plan: AdjointPlan, x: Tensor, finals: Sequence[Tensor]) -> Adjoints:
+        """Uninitialised tensors."""
+        steps, batch = x.shape[:2]
+        stash = {name: x.new_empty(steps, batch, width) for name, width in plan.stashes.items()}
+        return Adjoints(stash, x.new_empty(plan.sums), [final.new_empty(final.shape) for final in finals])
 
 
 def adjoint_arrays(
     plans: Compiled,
-    plan: AdjointPlan,
-    gradient: Tensor | None,
-    final_gradients: Sequence[Tensor | None],
+    plan: Plan,
+    given: Given,
     streams: Sequence[Tensor],
-    parameters: Sequence[Tensor],
-    states: Sequence[Tensor],
-    kept: Sequence[Tensor],
-    stash: Mapping[str, Tensor],
-    sums: Mapping[str, Tensor],
-    initial: Sequence[Tensor],
+    kept: Results,
+    gradients: Sequence[Tensor | None],
+    to: Adjoints,
 ) -> list[Any]:
-    """One entry for each buffer of the adjoint plan; `initial` takes the gradients of the initial states."""
-    sequences = plans.sequences(kept)
-    found: dict[tuple[str, str], Any] = {("saved", ""): kept[-1]}
-    found |= {("stash", name): tensor for name, tensor in stash.items()}
-    found |= _shared(plans, streams, parameters)
-    found |= {("sum", name): tensor for name, tensor in sums.items()}
-    found["gradient", plans.program.states[0].name] = gradient
+    """One entry for each buffer of an adjoint plan; `gradients`: of the output and the final states."""
+    found = _shared(plans, given, streams) | {("saved", ""): kept.saved, ("sums", ""): to.sums}
+    found |= {("stash", name): tensor for name, tensor in to.stash.items()}
+    found["gradient", plans.program.states[0].name] = gradients[0]
     for number, state in enumerate(plans.program.states):
-        found["carry", state.name] = (final_gradients[number], None, initial[number])
-        found["after", state.name] = sequences.get(state.name)
-        found["before", state.name] = (sequences.get(state.name), states[number])
-    return [found.get((b.role, b.name)) if b.role != "scratch" else None for b in plan.plan.buffers]
+        sequence = kept.sequences.get(state.name)
+        found["carry", state.name] = (gradients[1 + number], None, to.initial[number])
+        found["after", state.name] = sequence
+        found["before", state.name] = (sequence, given.states[number])
+    return [found.get((b.role, b.name)) for b in plan.buffers]
 
 
-def _shared(
-    plans: Compiled, streams: Sequence[Tensor], parameters: Sequence[Tensor]
-) -> dict[tuple[str, str], Any]:
+def _shared(plans: Compiled, given: Given, streams: Sequence[Tensor]) -> dict[tuple[str, str], Any]:
     found: dict[tuple[str, str], Any] = {
-        ("stream", stream.name): tensor for stream, tensor in zip(plans.program.streams, streams, strict=True)
+        ("parameter", name): tensor for name, tensor in given.parameters.items()
     }
-    return found | {("parameter", name): tensor for name, tensor in plans.named(parameters).items()}
+    return found | {("stream", s.name): t for s, t in zip(plans.program.streams, streams, strict=False)}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from elman.program.adjoint import Adjoint
-from elman.program.graph import Graph, Source, Value, products
+from elman.program.graph import Graph, Product, Source, Value, products
 from elman.program.program import Program
 from elman.program.schedule import Layout, Plan, Port, schedule
 
@@ -20,16 +20,29 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class ProductGradient:
-    """How the gradient of rows of a weight follows from what the adjoint stored: rows `row0` … are the
-    `columns` of `stash`, transposed, times the forward operand over time, which stands at `operand`."""
+class WeightGradient:
+    """Rows `row0` … of a weight's gradient: the `columns` of `stash` at every step, transposed, times the
+    operand of the product at every step, which stands at `operand` (kind `x`: the cell's input)."""
 
     weight: str
-    bias: str | None
     row0: int
     stash: str
     columns: Columns
     operand: Source
+
+
+@dataclass(frozen=True)
+class VectorGradient:
+    """Rows `row0` … of the gradient of a bias or per-feature parameter: these `columns` of the sums."""
+
+    parameter: str
+    row0: int
+    columns: Columns
+
+    @property
+    def stop(self) -> int:
+        """The row after the last."""
+        return self.row0 + self.columns.stop - self.columns.start
 
 
 @dataclass(frozen=True)
@@ -41,17 +54,20 @@ class ForwardPlan:
 
 @dataclass(frozen=True)
 class AdjointPlan:
-    """The plan of an adjoint step.
+    """The plan of an adjoint step, and how the parameters' gradients follow from what it leaves.
 
     saved: the columns of each stored forward value, in the order of `Adjoint.saved`.
     stashes: the width of each buffer that takes gradients at every step: one for each stream, by its name,
         and "" for gradients of products that are no stream's as well.
+    sums: the width of the buffer that takes gradients added over all rows and steps.
     """
 
     plan: Plan
     saved: tuple[Columns, ...]
     stashes: Mapping[str, int]
-    products: tuple[ProductGradient, ...]
+    sums: int
+    weights: tuple[WeightGradient, ...]
+    vectors: tuple[VectorGradient, ...]
 
 
 def forward_plan(program: Program, sizes: Mapping[str, int], adjoint: Adjoint | None) -> ForwardPlan:
@@ -106,9 +122,12 @@ def adjoint_plan(program: Program, sizes: Mapping[str, int], adjoint: Adjoint) -
     numbers = {name: plan.add("stash", name, "sequence", width) for name, width in stash.widths.items()}
     for value, homes in stash.homes.items():
         stores[value] = [*(Port(numbers[name], start) for name, start in homes), *stores.get(value, [])]
-    sums = _sums(program, graph, plan)
-    schedule(graph, plan, Layout(inputs, stores, sums))
-    return AdjointPlan(plan, saved, stash.widths, stash.product_gradients(adjoint))
+    sums = _Sums(program, graph, sizes)
+    sums_buffer = plan.add("sums", "", "sum", sums.width) if sums.homes else -1
+    totals = tuple((value, Port(sums_buffer, start)) for value, start in sums.homes.items())
+    schedule(graph, plan, Layout(inputs, stores, totals))
+    weights = stash.gradients(adjoint)
+    return AdjointPlan(plan, saved, stash.widths, sums.width, weights, tuple(sums.gradients))
 
 
 def _empty_plan(program: Program, sizes: Mapping[str, int]) -> Plan:
@@ -139,17 +158,40 @@ def _common_inputs(program: Program, graph: Graph, plan: Plan) -> dict[Source, P
     return inputs
 
 
-def _sums(program: Program, graph: Graph, plan: Plan) -> tuple[tuple[Value, Port], ...]:
-    """Accumulators for the gradients of per-feature parameters."""
-    numbers: dict[str, int] = {}
-    sums = []
-    for source, value in graph.outputs.items():
-        if source.kind == "vector":
-            if source.name not in numbers:
-                width = program.parameter(source.name).shape(plan.sizes)[0]
-                numbers[source.name] = plan.add("sum", source.name, "sum", width)
-            sums.append((value, Port(numbers[source.name], source.gate * plan.sizes[value.width])))
-    return tuple(sums)
+class _Sums:
+    """Gradients to add over rows and steps: of biases and per-feature parameters, each value once."""
+
+    def __init__(self, program: Program, graph: Graph, sizes: Mapping[str, int]) -> None:
+        self.sizes = sizes
+        self.homes: dict[Value, int] = {}
+        self.width = 0
+        self.gradients: list[VectorGradient] = []
+        for source, value in graph.outputs.items():
+            if source.kind == "vector":
+                self._add(source.name, source.gate, value)
+        for stream in program.streams:
+            for gate in range(stream.count if stream.bias else 0):
+                self._add(
+                    stream.bias, stream.first + gate, graph.outputs[Source("stream", stream.name, gate)]
+                )
+        for number, node in enumerate(products(program.graph)):
+            for gate in range(node.count if node.bias else 0):
+                source = Source("product", str(number), gate)
+                if source in graph.outputs:
+                    self._add(node.bias, node.first + gate, graph.outputs[source])
+
+    def _add(self, parameter: str | None, gate: int, value: Value) -> None:
+        width = self.sizes[value.width]
+        if value not in self.homes:
+            self.homes[value] = self.width
+            self.width += width
+        assert parameter is not None  # only biases that are there get here
+        start, row0 = self.homes[value], gate * width
+        former = self.gradients[-1] if self.gradients else None
+        if former and (former.parameter, former.columns.stop, former.stop) == (parameter, start, row0):
+            self.gradients.pop()
+            start, row0 = former.columns.start, former.row0
+        self.gradients.append(VectorGradient(parameter, row0, Columns(start, self.homes[value] + width)))
 
 
 class _Stash:
@@ -173,25 +215,31 @@ class _Stash:
         self.homes.setdefault(value, []).append((name, start))
         self.widths[name] = start + self.sizes[value.width]
 
-    def product_gradients(self, adjoint: Adjoint) -> tuple[ProductGradient, ...]:
-        """One entry for each run of gates whose gradients stand side by side."""
-        found: list[ProductGradient] = []
+    def gradients(self, adjoint: Adjoint) -> tuple[WeightGradient, ...]:
+        """One entry for each run of a product's gates whose gradients stand side by side."""
+        found: list[WeightGradient] = []
+        for stream in self.program.streams:
+            if stream.weight is not None:
+                row0, columns = stream.first * self.sizes[stream.width], Columns(0, self.widths[stream.name])
+                found.append(WeightGradient(stream.weight, row0, stream.name, columns, Source("x", "")))
         for number, node in enumerate(products(self.program.graph)):
-            width = self.sizes[node.outs[0].width]
-            operand = adjoint.operands[number]
-            runs: list[ProductGradient] = []
-            for gate in range(node.count):
-                value = self.graph.outputs.get(Source("product", str(number), gate))
-                if value is None:
-                    continue
-                name, start = self.homes[value][0]
-                columns, row0 = Columns(start, start + width), (node.first + gate) * width
-                if runs and runs[-1].stash == name and runs[-1].columns.stop == start:
-                    former = runs.pop()
-                    columns, row0 = Columns(former.columns.start, columns.stop), former.row0
-                runs.append(ProductGradient(node.weight, node.bias, row0, name, columns, operand))
-            found += runs
+            found += self._runs(number, node, adjoint.operands[number])
         return tuple(found)
+
+    def _runs(self, number: int, node: Product, operand: Source) -> list[WeightGradient]:
+        width = self.sizes[node.outs[0].width]
+        runs: list[WeightGradient] = []
+        for gate in range(node.count):
+            value = self.graph.outputs.get(Source("product", str(number), gate))
+            if value is None:
+                continue
+            name, start = self.homes[value][0]
+            columns, row0 = Columns(start, start + width), (node.first + gate) * width
+            if runs and runs[-1].stash == name and runs[-1].columns.stop == start:
+                former = runs.pop()
+                columns, row0 = Columns(former.columns.start, columns.stop), former.row0
+            runs.append(WeightGradient(node.weight, row0, name, columns, operand))
+        return runs
 
 
 def _columns(widths: list[int]) -> tuple[Columns, ...]:

@@ -1,0 +1,69 @@
+"""What one run of a recurrence is given, and what follows from it for every reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from elman.program import Program, Stream
+
+
+@dataclass(frozen=True)
+class Given:
+    """The arguments of `elman.backends.recurrence`: x (T, B, I), parameters by name, a tensor (B, W) or None
+    (zeros) for each state, lengths (B,) or None, and the direction."""
+
+    x: Tensor
+    parameters: Mapping[str, Tensor]
+    states: Sequence[Tensor | None]
+    lengths: Tensor | None = None
+    reverse: bool = False
+
+    def tensors(self) -> list[Tensor | None]:
+        """Everything a gradient may be asked for: x, the parameters, the states."""
+        return [self.x, *self.parameters.values(), *self.states]
+
+
+def sizes_of(program: Program, given: Given) -> dict[str, int]:
+    """Numbers for the width symbols, read off x and the parameters."""
+    sizes = {"I": given.x.shape[-1], "H": 0, "P": 0}
+    for parameter in program.parameters:
+        shape = given.parameters[parameter.name].shape
+        sizes[parameter.width] = shape[0] // parameter.gates
+        if parameter.columns is not None:
+            sizes[parameter.columns] = shape[1]
+    return sizes
+
+
+def initial_states(program: Program, given: Given) -> list[Tensor]:
+    """The states before the first step, zeros where none is given."""
+    batch = given.x.shape[1]
+    sizes = sizes_of(program, given)
+    return [
+        given.x.new_zeros(batch, sizes[state.width]) if tensor is None else tensor
+        for state, tensor in zip(program.states, given.states, strict=True)
+    ]
+
+
+def project_streams(program: Program, given: Given) -> list[Tensor]:
+    """x itself, or its projection for all steps in one product, (T, B, count · width) for each stream."""
+    return [_project(program, stream, given) for stream in program.streams]
+
+
+def _project(program: Program, stream: Stream, given: Given) -> Tensor:
+    if stream.weight is None:
+        return given.x
+    weight = given.parameters[stream.weight]
+    bias = None if stream.bias is None else given.parameters[stream.bias]
+    rows = stream_rows(program, stream, weight)
+    return F.linear(given.x, weight[rows], None if bias is None else bias[rows])
+
+
+def stream_rows(program: Program, stream: Stream, weight: Tensor) -> slice:
+    """The rows of its weight that a stream uses."""
+    gates = program.parameter(stream.weight or "").gates
+    width = weight.shape[0] // gates
+    return slice(stream.first * width, (stream.first + stream.count) * width)
