@@ -4,6 +4,7 @@
 // registers over a block of K. Each lane of each row adds its products in the same order whatever the tile, so a
 // row's result does not depend on its neighbours.
 #pragma once
+#include "ahead.h"
 #include "simd.h"
 #include "walk.h"
 
@@ -109,6 +110,7 @@ struct BlockCall {
     int64_t rows;
     const float* bias;
     Start start;
+    Ahead* ahead;
 };
 
 void product_block(const BlockCall& block, const Panel* panels, int32_t count, bool few_rows) {
@@ -131,6 +133,7 @@ void product_block(const BlockCall& block, const Panel* panels, int32_t count, b
                 call.a[r] = block.a[row + r] + block.a_column;
                 call.out[r] = block.out[row + r] + block.out_column + panel.column;
             }
+            block.ahead->some();
             kTiles[n - 1][panel.vectors - 1](call);
             row = end;
         }

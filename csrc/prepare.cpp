@@ -197,6 +197,8 @@ View Prepared::view(const Port& port, const Rows& rows, const View* other_side, 
     view.step = run_.reverse ? -arrays.main.stride_time : arrays.main.stride_time;
     if (place == Place::Shifted) view.shift = 1;
     if (place == Place::State && port.side == Side::Previous) view.shift = -1;
+    view.width = plan_.buffers[static_cast<size_t>(port.buffer)].width;
+    view.ahead = !view.fixed && view.shift >= 0 && arrays.main.data != nullptr;
     if (view.shift == 0) return view;
     view.edge = arena_.get<float*>(count);
     for (int64_t r = 0; r < count; ++r)

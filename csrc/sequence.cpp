@@ -22,9 +22,27 @@ void move_views(const Walk& walk, int64_t k, int64_t rows) {
     }
 }
 
-void product(const Walk& walk, const StageRecord& stage, int64_t rows) {
+// How many register tiles this thread's products take in a step of so many rows.
+int64_t tiles_of_step(const Walk& walk, int64_t rows) {
+    int64_t tiles = 0;
+    for (int32_t s = 0; s < walk.stage_count; ++s) {
+        const StageRecord& stage = walk.stages[s];
+        if (!stage.is_product) continue;
+        const int64_t tile_rows = stage.few_rows ? kFewRows : kRowTile;
+        int64_t blocks = 0, panels = 0;
+        for (int32_t i = 0; i < stage.segment_count; ++i)
+            blocks += (stage.segments[i].length + kBlock - 1) / kBlock;
+        for (int32_t i = walk.first_range; i < walk.range_count; i += walk.range_step)
+            panels += stage.panel_start[i + 1] - stage.panel_start[i];
+        tiles += blocks * panels * ((rows + tile_rows - 1) / tile_rows);
+    }
+    return tiles;
+}
+
+void product(const Walk& walk, const StageRecord& stage, int64_t rows, Ahead& ahead) {
     const View* views = walk.views;
     BlockCall block;
+    block.ahead = &ahead;
     block.out = views[stage.out.view].now;
     block.out_column = stage.out.column;
     block.rows = rows;
@@ -84,15 +102,17 @@ void poison_scratch(const Walk& walk) {
 
 void walk_sequences(Walk& walk) {
     int64_t added = 0;
+    Ahead ahead;
     for (int64_t k = 0; k < walk.steps; ++k) {
         const int64_t rows = walk.active[k];
         poison_scratch(walk);
         move_views(walk, k, rows);
+        ahead.start(walk, k + 1, tiles_of_step(walk, rows));
         for (int32_t s = 0; s < walk.stage_count; ++s) {
             const StageRecord& stage = walk.stages[s];
             if (walk.barrier && stage.barrier) wait_for_others(*walk.barrier, walk.team);
             if (stage.is_product)
-                product(walk, stage, rows);
+                product(walk, stage, rows, ahead);
             else
                 vectors(walk, stage, rows);
         }

@@ -24,6 +24,8 @@ struct View {
     int64_t slot;   // floats between the two copies of a double buffer
     int32_t shift;  // Previous -1, Shifted +1, else 0
     bool fixed;     // `now` never changes
+    bool ahead;     // worth fetching a step ahead: the caller's memory, not touched a step ago
+    int64_t width;  // floats of a row
 };
 
 struct PortRecord {
