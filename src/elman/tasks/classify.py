@@ -234,13 +234,14 @@ class Classify(Task[ClassifyOptions]):
 
     def choose(self, options: ClassifyOptions, splits: Splits) -> ClassifyOptions:
         count, texts = len(splits.train), not isinstance(splits.train.inputs, Sequences)
-        batch_size = options.batch_size or (32 if count < 16_000 else 128)
-        steps, small = math.ceil(count / batch_size), count < SMALL
+        small = count < SMALL
+        plain = options.cell == "rnn"  # without gates it needs more and smaller steps
+        batch_size = options.batch_size or (32 if count < 16_000 else 64 if plain else 128)
         chosen: dict[str, Any] = {
             "batch_size": batch_size,
-            "epochs": min(max(round(2_000 / steps), 8), 40),
-            "learning_rate": LEARNING_RATES[options.optimizer],
-            "dropout": 0.5 if texts else 0.3 if small else 0.1,
+            "epochs": min(max(round(2_000 / math.ceil(count / batch_size)), 8), 40),
+            "learning_rate": LEARNING_RATES[options.optimizer] * (0.5 if plain else 1.0),
+            "dropout": 0.5 if texts else 0.3 if small else 0.0 if plain else 0.1,
             "bidirectional": texts or small,
             "pooling": "max" if texts else "last",
         }

@@ -1,0 +1,28 @@
+"""Whether a layer computes what it should: no figure is printed for one that does not."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+TOLERANCE = 2e-5
+
+
+def disagreement(found: dict[str, Tensor], oracle: dict[str, Tensor]) -> str:
+    """Says which result is wrong, or "" where all are right.
+
+    A float32 result is right where it is within 2e-5 of the float64 one, times the largest value of the
+    tensor where that is above 1 (a weight gradient is a sum over B * T terms).
+    """
+    if found.keys() != oracle.keys():
+        return f"results {sorted(found)} in place of {sorted(oracle)}"
+    for name, right in oracle.items():
+        value = found[name]
+        if value.shape != right.shape:
+            return f"{name} has shape {tuple(value.shape)} in place of {tuple(right.shape)}"
+        if not value.numel():
+            continue
+        scale = max(1.0, right.abs().max().item())
+        error = (value.to(right.dtype) - right).abs().max().item() / scale
+        if not error <= TOLERANCE:  # NaN is an error too
+            return f"{name} is off by {error:.1e} of its scale, where {TOLERANCE:.0e} is allowed"
+    return ""

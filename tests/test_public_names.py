@@ -1,0 +1,70 @@
+"""The public names, listed. A change here is a change of the interface and belongs into CHANGELOG.md."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+ACTIVATIONS_AND_FUNCTIONS = """
+    ACTIVATIONS absolute cos elu exp gelu hard_sigmoid hard_tanh identity leaky_relu log log1p maximum minimum
+    relu select sigmoid sign silu sin softplus softsign sqrt tanh
+"""
+PUBLIC = {
+    "elman": "Cell Classifier cells explain load nn",
+    "elman.nn": "GRU GRUCell LSTM LSTMCell RNN RNNCell Recurrent",
+    "elman.cells": "Cell GRU LSTM RNN State create names options register unregister variants"
+    + ACTIVATIONS_AND_FUNCTIONS,
+    "elman.program": "Cost INITS Parameter Program State Stream",
+    "elman.backends": "CHOICES Choice choose explain prepare recurrence",
+    "elman.data": "Examples Sequences Splits Vocabulary",
+    "elman.estimators": "Classifier load",
+}
+ERRORS = "ArgumentError BackendError CellError DataError ElmanError RunError"
+NAMES = [(module, name) for module, names in PUBLIC.items() for name in names.split()]
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_the_list_of_public_names(module: str) -> None:
+    listed = import_module(module).__all__
+    assert sorted(listed) == sorted(PUBLIC[module].split())
+    assert len(set(listed)) == len(listed)
+
+
+@pytest.mark.parametrize(("module", "name"), NAMES)
+def test_every_name_is_there_and_explained(module: str, name: str) -> None:
+    thing: Any = getattr(import_module(module), name)
+    if inspect.isclass(thing) or inspect.isfunction(thing) or inspect.ismodule(thing):
+        documented = thing.__doc__ or ""
+        assert documented.strip(), f"{module}.{name} has no docstring"
+
+
+def test_dir_lists_the_public_names() -> None:
+    import elman
+
+    assert set(PUBLIC["elman"].split()) <= set(dir(elman))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    import elman
+
+    with pytest.raises(AttributeError, match="module 'elman' has no attribute 'Clasifier'"):
+        elman.Clasifier  # noqa: B018
+
+
+def test_errors_have_one_base_and_a_builtin_one() -> None:
+    from elman import errors
+
+    found = {
+        name
+        for name, thing in vars(errors).items()
+        if inspect.isclass(thing) and issubclass(thing, Exception)
+    }
+    assert found == set(ERRORS.split())
+    builtin = {"ArgumentError": ValueError, "BackendError": RuntimeError, "CellError": TypeError}
+    builtin |= {"DataError": ValueError, "RunError": RuntimeError}
+    for name, base in builtin.items():
+        assert issubclass(getattr(errors, name), (errors.ElmanError,))
+        assert issubclass(getattr(errors, name), base)

@@ -1,0 +1,287 @@
+"""The loop: it learns, keeps the best, stops where it should; a stopped training ends with the same bits."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from elman.errors import ArgumentError, RunError
+from elman.train import checkpoint
+from elman.train.display import Display
+from elman.train.loop import Outcome, fit
+from elman.train.optimizers import OPTIMIZERS
+from elman.train.options import TrainOptions
+from elman.train.run_folder import RunFolder
+from train.toy import Toy
+
+OPTIONS = TrainOptions(epochs=4, learning_rate=0.02, device="cpu")
+STEPS = 5  # an epoch of Toy has 5 batches
+
+
+def folder(path: Path, *, resume: bool = False) -> RunFolder:
+    run = RunFolder(path)
+    run.fingerprint = "toy"
+    run.about = {"task": "toy"}
+    if resume:
+        run.check_resume()
+    run.begin({"seed": 0}, vocabulary=None)
+    return run
+
+
+def stop_after(steps: int) -> Callable[[], bool]:
+    """True from the given call on; the loop asks once a batch, and once more after each epoch."""
+    count = itertools.count(1)
+    return lambda: next(count) >= steps
+
+
+def weights(toy: Toy) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in toy.module.state_dict().items()}
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_it_learns_and_reports() -> None:
+    toy = Toy()
+    outcome = fit(toy, OPTIONS)
+    first, last = outcome.history[0], outcome.history[-1]
+    assert outcome.ending == "finished"
+    assert last["valid_loss"] < 0.8 * first["valid_loss"]
+    assert [record["step"] for record in outcome.history] == [5, 10, 15, 20]
+    assert last["train_accuracy"] == 1.0
+    assert 0 < last["gradient_norm"] < math.inf
+    assert first["learning_rate"] > last["learning_rate"] > 0
+    assert sorted(itertools.chain(*toy.seen[:STEPS])) == list(range(70))
+
+
+def test_the_seed_decides_everything() -> None:
+    toys = [Toy(seed=seed) for seed in (1, 1, 2)]
+    for toy, disturbance in zip(toys, (1, 2, 1), strict=True):
+        torch.rand(disturbance)
+        fit(toy, OPTIONS.replace(seed=toy.seed))
+    assert same(weights(toys[0]), weights(toys[1]))
+    assert not same(weights(toys[0]), weights(toys[2]))
+
+
+def test_the_best_epoch_is_kept(tmp_path: Path) -> None:
+    short, long = Toy(), Toy(valid=[3.0, 1.0, 2.0, math.nan])
+    fit(short, OPTIONS.replace(epochs=2, schedule="constant"))
+    outcome = fit(long, OPTIONS.replace(schedule="constant"), store=folder(tmp_path / "run"))
+    assert outcome.best_epoch == 2
+    assert [record["best"] for record in outcome.history] == [True, True, False, False]
+    assert same(weights(long), weights(short))
+    kept, about = checkpoint.load(tmp_path / "run" / "model.safetensors")
+    assert same(kept, weights(long))
+    assert about == {"task": "toy", "epoch": 2}
+
+
+def test_patience() -> None:
+    toy = Toy(valid=[3.0, 1.0, 2.0, 1.5, 0.5])
+    outcome = fit(toy, OPTIONS.replace(epochs=5, patience=2))
+    assert (outcome.ending, len(outcome.history), outcome.best_epoch) == ("stopped early", 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "schedule", "asked"),
+    [("adamw", "warmup-cosine", asked) for asked in (1, 3, STEPS, STEPS + 1, STEPS + 4)]
+    + [(optimizer, "plateau", STEPS + 4) for optimizer in OPTIMIZERS if optimizer != "adamw"],
+)
+def test_a_stopped_training_ends_with_the_same_bits(
+    tmp_path: Path, optimizer: str, schedule: str, asked: int
+) -> None:
+    """Stopped in the first epoch, at an epoch's end, within a later one; twice, in new objects."""
+    options = OPTIONS.replace(optimizer=optimizer, schedule=schedule, learning_rate=0.01)
+    whole = Toy()
+    straight = fit(whole, options, store=folder(tmp_path / "whole"))
+    first = Toy()
+    ending = fit(first, options, store=folder(tmp_path / "run"), stop=stop_after(asked)).ending
+    assert ending == "interrupted"
+    torch.rand(11)
+    assert (
+        fit(Toy(), options, store=folder(tmp_path / "run", resume=True), stop=stop_after(3)).ending
+        == "interrupted"
+    )
+    torch.manual_seed(99)
+    last = Toy(seed=0)
+    resumed = fit(last, options, store=folder(tmp_path / "run", resume=True))
+    assert resumed.ending == "finished"
+    assert same(weights(last), weights(whole))
+    for name in ("last.safetensors", "model.safetensors"):
+        (one, about), (two, other) = (checkpoint.load(tmp_path / run / name) for run in ("whole", "run"))
+        assert same(one, two)
+        assert "progress" not in about or about["progress"]["ranks"] == other["progress"]["ranks"]
+    for one, two in zip(straight.history, resumed.history, strict=True):
+        timed = ("seconds", "sequences_per_second")
+        assert {k: v for k, v in one.items() if k not in timed} == {
+            k: v for k, v in two.items() if k not in timed
+        }
+
+
+def test_a_stop_before_the_first_epoch_is_done_leaves_a_model(tmp_path: Path) -> None:
+    toy = Toy()
+    outcome = fit(toy, OPTIONS, store=folder(tmp_path / "run"), stop=stop_after(2))
+    assert (outcome.history, outcome.best_epoch) == ([], 0)
+    assert same(checkpoint.load(tmp_path / "run" / "model.safetensors")[0], weights(toy))
+
+
+def test_a_finished_training_goes_on_when_told_more_epochs(tmp_path: Path) -> None:
+    options = OPTIONS.replace(schedule="constant", epochs=2)
+    fit(Toy(), options, store=folder(tmp_path / "run"))
+    assert len(fit(Toy(), options, store=folder(tmp_path / "run", resume=True)).history) == 2
+    more, whole = Toy(), Toy()
+    fit(more, options.replace(epochs=4), store=folder(tmp_path / "run", resume=True))
+    fit(whole, options.replace(epochs=4))
+    assert same(weights(more), weights(whole))
+
+
+def test_metrics_are_json_lines(tmp_path: Path) -> None:
+    outcome = fit(Toy(), OPTIONS, store=folder(tmp_path / "run"))
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == outcome.history
+
+
+def test_other_data_are_not_taken_for_the_same(tmp_path: Path) -> None:
+    fit(Toy(), OPTIONS, store=folder(tmp_path / "run"), stop=stop_after(2))
+    run = folder(tmp_path / "run", resume=True)
+    run.fingerprint = "other"
+    with pytest.raises(RunError) as error:
+        fit(Toy(), OPTIONS, store=run)
+    assert str(error.value) == (
+        f"{tmp_path}/run: expected the data with which the run began, got other data. "
+        "A stopped run goes on with the same data; for new data begin a new run."
+    )
+
+
+@pytest.mark.parametrize("bad_step", [1, 8])
+def test_a_loss_that_is_not_a_number(tmp_path: Path, bad_step: int) -> None:
+    class Spoilt(Toy):
+        def step(self, module: Any, batch: Any) -> Any:
+            if len(self.seen) == bad_step - 1:
+                self.y[batch[0]] = math.nan
+            return super().step(module, batch)
+
+    toy = Spoilt()
+    with pytest.raises(RunError) as error:
+        fit(toy, OPTIONS, store=folder(tmp_path / "run"))
+    epoch, batch = divmod(bad_step - 1, STEPS)
+    message = str(error.value)
+    assert message.startswith(
+        f"the loss became nan at step {bad_step} (epoch {epoch + 1}, batch {batch + 1} of 5); "
+        f"gradient norm nan, one step before {'none yet' if bad_step == 1 else ''}"
+    )
+    kept = f" The weights after epoch 1 are kept in {tmp_path}/run." if epoch else ""
+    assert message.endswith(
+        ". Try a smaller learning rate (now 0.02), clip=1 (now 1), or look for extreme values in the data."
+        f"{kept} To go on from there: --out {tmp_path}/run --resume --learning-rate 0.002."
+    )
+    last, _ = checkpoint.load(tmp_path / "run" / "last.safetensors")
+    assert all(torch.isfinite(t).all() for name, t in last.items() if name.startswith("weights/"))
+    assert all(torch.isfinite(t).all() for t in toy.module.state_dict().values())
+    assert (tmp_path / "run" / "model.safetensors").exists() == bool(epoch)
+
+
+def test_an_exploding_training_says_what_the_gradient_was() -> None:
+    toy = Toy(scale=1e18)
+    with pytest.raises(
+        RunError, match=r"the (loss|gradient) became inf(inite)? at step \d+ \(epoch 1, batch"
+    ):
+        fit(toy, OPTIONS.replace(clip=0.0, optimizer="sgd", learning_rate=1e3))
+
+
+def test_clipping_bounds_the_update() -> None:
+    moved = []
+    for clip in (0.0, 1e-3):
+        toy = Toy()
+        before = weights(toy)
+        options = OPTIONS.replace(epochs=1, optimizer="sgd", schedule="constant", weight_decay=0.0, clip=clip)
+        fit(toy, options)
+        moved.append(sum(float((before[n] - w).norm()) for n, w in weights(toy).items()))
+    assert moved[1] < 0.01 * moved[0]
+
+
+def test_a_full_disk_ends_the_training_and_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+    import os
+
+    from elman.train import durable
+
+    run = folder(tmp_path / "run")
+    replace, count = os.replace, itertools.count()
+
+    def full_after_a_while(source: Any, target: Any) -> None:
+        if next(count) >= 5:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    monkeypatch.setattr(durable.os, "replace", full_after_a_while)
+    with pytest.raises(RunError, match="could not be written"):
+        fit(Toy(), OPTIONS, store=run)
+    monkeypatch.undo()
+    whole, resumed = Toy(), Toy()
+    fit(whole, OPTIONS)
+    fit(resumed, OPTIONS, store=folder(tmp_path / "run", resume=True))
+    assert same(weights(whole), weights(resumed))
+
+
+def test_precision_and_device() -> None:
+    for precision in ("64", "bf16"):
+        toy = Toy()
+        if precision == "64":
+            toy.x, toy.y = toy.x.double(), toy.y.double()
+        outcome: Outcome = fit(toy, OPTIONS.replace(precision=precision))
+        assert outcome.history[-1]["valid_loss"] < outcome.history[0]["valid_loss"]
+    for device, expected in (
+        ("gpu", "device: expected auto, cpu, cuda, cuda:N or mps, got 'gpu'."),
+        ("cuda:99", "device: expected a device of this machine, got 'cuda:99', with"),
+    ):
+        with pytest.raises(ArgumentError) as error:
+            fit(Toy(), OPTIONS.replace(device=device))
+        assert str(error.value).startswith(expected)
+
+
+def test_the_display_hears_of_every_step_and_epoch() -> None:
+    class Ears(Display):
+        def __init__(self) -> None:
+            self.heard: list[Any] = []
+
+        def start(self, epochs: int, steps: int, done: int) -> None:
+            self.heard.append(("start", epochs, steps, done))
+
+        def step(self, epoch: int, step: int, figures: Any, sequences: int) -> None:
+            assert figures["loss"] > 0
+            self.heard.append(step)
+
+        def epoch(self, record: Any) -> None:
+            self.heard.append(("epoch", record["epoch"]))
+
+        def stop(self) -> None:
+            self.heard.append("stop")
+
+    ears = Ears()
+    fit(Toy(), OPTIONS.replace(epochs=2), display=ears)
+    assert ears.heard == [
+        ("start", 2, 10, 0),
+        1,
+        2,
+        3,
+        4,
+        5,
+        ("epoch", 1),
+        6,
+        7,
+        8,
+        9,
+        10,
+        ("epoch", 2),
+        "stop",
+    ]
