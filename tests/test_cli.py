@@ -343,3 +343,12 @@ def test_flags_that_may_be_left_open(given: list[str], expected: bool | None) ->
     from elman.tasks.classify import ClassifyOptions
 
     assert cli.read_options(ClassifyOptions, given, name="classify").bidirectional is expected
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
+    command = (
+        f'{sys.executable} -c \'from elman.cli import main; main(["train", "classify", "--help"])\' | head -1'
+    )
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.stdout.startswith("usage: elman train classify")
+    assert "BrokenPipeError" not in done.stderr

@@ -5,6 +5,7 @@ It reads options and hands over; what is slow to import is imported once it is n
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _complain("stopped at once; what was saved before is whole.")
         code = 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
     sys.exit(code)
 
 
