@@ -253,9 +253,14 @@ def _name_shared(graph: Graph) -> None:
 
 @contextmanager
 def _names_of_locals(step: Callable, graph: Graph) -> Iterator[None]:
-    """While `step` runs, watch for its return and give values the names of its local variables."""
+    """While `step` runs, watch for its return and give values the names of its local variables.
+
+    Where somebody's profiler is at work it is left alone, and values go without those names.
+    """
+    if sys.getprofile() is not None:
+        yield
+        return
     code = step.__func__.__code__  # type: ignore[attr-defined]
-    former = sys.getprofile()
 
     def watch(frame: FrameType, event: str, _: object) -> None:
         if event == "return" and frame.f_code is code:
@@ -267,4 +272,4 @@ def _names_of_locals(step: Callable, graph: Graph) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.setprofile(former)
+        sys.setprofile(None)

@@ -235,13 +235,13 @@ class Classify(Task[ClassifyOptions]):
     def choose(self, options: ClassifyOptions, splits: Splits) -> ClassifyOptions:
         count, texts = len(splits.train), not isinstance(splits.train.inputs, Sequences)
         small = count < SMALL
-        plain = options.cell == "rnn"  # without gates it needs more and smaller steps
-        batch_size = options.batch_size or (32 if count < 16_000 else 64 if plain else 128)
+        plain = options.cell == "rnn"  # without gates it needs smaller steps and underfits sooner
+        batch_size = options.batch_size or (32 if count < 16_000 else 64)
         chosen: dict[str, Any] = {
             "batch_size": batch_size,
             "epochs": min(max(round(2_000 / math.ceil(count / batch_size)), 8), 40),
             "learning_rate": LEARNING_RATES[options.optimizer] * (0.5 if plain else 1.0),
-            "dropout": 0.5 if texts else 0.3 if small else 0.0 if plain else 0.1,
+            "dropout": 0.5 if texts else 0.0 if plain and not small else 0.3,
             "bidirectional": texts or small,
             "pooling": "max" if texts else "last",
         }
