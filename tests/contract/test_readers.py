@@ -137,7 +137,7 @@ def assert_agrees(given: Problem, backend: str) -> None:
 
 
 @needs_engine
-@pytest.mark.usefixtures("poisoned")
+@pytest.mark.usefixtures("poisoned", "projections")
 @pytest.mark.parametrize("steps", [0, 1, 5])
 @pytest.mark.parametrize("hidden", [1, 7, 63])
 @pytest.mark.parametrize("case", cases(), ids=str)
@@ -200,7 +200,7 @@ class Novelty(Cell):
 
 
 @needs_engine
-@pytest.mark.usefixtures("poisoned")
+@pytest.mark.usefixtures("poisoned", "projections")
 def test_a_new_cell_is_picked_up() -> None:
     before = cases()
     cells.register("novelty", Novelty)

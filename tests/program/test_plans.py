@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from elman import cells
-from elman.backends import engine, native, recurrence
+from elman.backends import engine, native, recurrence, tensors
 from elman.cells import Cell, State, sigmoid, tanh
 from oracles.plans import run as interpret
 
@@ -34,11 +34,13 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("many_rows", [1, 16], ids=["inside", "before"])
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 @pytest.mark.parametrize("lengths", [None, [5, 0, 2]], ids=["full", "ragged"])
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 @pytest.mark.parametrize("cell", [c for _, c in CASES], ids=[n for n, _ in CASES])
-def test_plans_match_the_reference(cell, reverse, lengths, bias, monkeypatch):
+def test_plans_match_the_reference(cell, reverse, lengths, bias, many_rows, monkeypatch):
+    monkeypatch.setattr(tensors, "MANY_ROWS", many_rows)
     monkeypatch.setattr(native, "run", interpret)
     monkeypatch.setattr(engine, "obstacle", lambda *_: "")
     monkeypatch.setattr(engine, "describe", lambda: "interpreted")

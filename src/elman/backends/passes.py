@@ -15,9 +15,11 @@ from elman.backends.tensors import Adjoints, Compiled, Results, adjoint_arrays, 
 def forward(plans: Compiled, given: Given, keep: bool) -> Results:
     """Output and final states; with `keep` also what the backward pass reads."""
     sizes = sizes_of(plans.program, given)
-    plan = plans.forward(sizes, keep).plan
+    inside = plans.inside(given.x.shape[1])
+    plan = plans.forward(sizes, keep, inside).plan
     results = Results.empty(plans, sizes, given.x, keep)
-    arrays = forward_arrays(plans, plan, given, project_streams(plans.program, given), results)
+    streams = [] if inside else project_streams(plans.program, given)
+    arrays = forward_arrays(plans, plan, given, streams, results)
     native.run(plan, arrays, given, given.reverse)
     return results
 
@@ -29,12 +31,13 @@ def backward(
 
     `kept` is what `forward` returned. Without `with_x`, the gradient of x is not computed.
     """
-    plan = plans.adjoint(sizes_of(plans.program, given))
+    inside = with_x and plans.inside(given.x.shape[1])
+    plan = plans.adjoint(sizes_of(plans.program, given), inside)
     streams = project_streams(plans.program, given) if plans.reads_streams else []
-    adjoints = Adjoints.empty(plan, given.x, kept.finals)
+    adjoints = Adjoints.empty(plan, given.x, kept.finals, inside)
     arrays = adjoint_arrays(plans, plan.plan, given, streams, kept, gradients, adjoints)
     native.run(plan.plan, arrays, given, not given.reverse)
-    of_x = input_gradient(plans, given, adjoints) if with_x else None
+    of_x = input_gradient(plans, given, adjoints) if with_x and not inside else adjoints.x
     of_parameters = parameter_gradients(plans, plan, given, kept, adjoints)
     of_states = [None if s is None else g for s, g in zip(given.states, adjoints.initial, strict=True)]
     return [of_x, *of_parameters.values(), *of_states]

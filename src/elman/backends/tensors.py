@@ -15,6 +15,9 @@ from elman.program.graph import instructions
 from elman.program.plans import AdjointPlan, ForwardPlan, adjoint_plan, forward_plan
 from elman.program.schedule import Plan
 
+#: sequences from which on x is projected within the loop over time
+MANY_ROWS = 16
+
 
 class Compiled:
     """A Program with its adjoint, and its plans for each set of sizes; made once for each Program."""
@@ -46,18 +49,24 @@ class Compiled:
         """Parameters in the Program's order, by name."""
         return {p.name: tensor for p, tensor in zip(self.program.parameters, parameters, strict=True)}
 
-    def forward(self, sizes: Mapping[str, int], keep: bool) -> ForwardPlan:
+    def inside(self, batch: int) -> bool:
+        """Whether x is projected within the loop: with enough rows for the engine's product to run at its
+        rate, and where the backward pass does not read the projections."""
+        return batch >= MANY_ROWS and not self.reads_streams
+
+    def forward(self, sizes: Mapping[str, int], keep: bool, inside: bool) -> ForwardPlan:
         """The forward plan of those sizes; with `keep`, the one that stores for the backward pass."""
-        key = (*sizes.values(), keep)
+        key = (*sizes.values(), keep, inside)
         if key not in self._forward:
-            self._forward[key] = forward_plan(self.program, sizes, self.derived if keep else None)
+            adjoint = self.derived if keep else None
+            self._forward[key] = forward_plan(self.program, sizes, adjoint, inside)
         return self._forward[key]
 
-    def adjoint(self, sizes: Mapping[str, int]) -> AdjointPlan:
-        """The adjoint plan of those sizes."""
-        key = tuple(sizes.values())
+    def adjoint(self, sizes: Mapping[str, int], inside: bool) -> AdjointPlan:
+        """The adjoint plan of those sizes; with `inside`, the one that also gives the gradient of x."""
+        key = (*sizes.values(), inside)
         if key not in self._adjoint:
-            self._adjoint[key] = adjoint_plan(self.program, sizes, self.derived)
+            self._adjoint[key] = adjoint_plan(self.program, sizes, self.derived, inside)
         return self._adjoint[key]
 
 
@@ -118,18 +127,20 @@ def forward_arrays(
 @dataclass(frozen=True)
 class Adjoints:
     """What the adjoint pass writes: gradients at every step by stash (T, B, ·), gradients summed over rows
-    and steps, and those of the initial states (B, W)."""
+    and steps, those of the initial states (B, W), and that of x (T, B, I) where the plan gives it."""
 
     stash: Mapping[str, Tensor]
     sums: Tensor
     initial: Sequence[Tensor]
+    x: Tensor | None
 
     @staticmethod
-    def empty(plan: AdjointPlan, x: Tensor, finals: Sequence[Tensor]) -> Adjoints:
+    def empty(plan: AdjointPlan, x: Tensor, finals: Sequence[Tensor], inside: bool) -> Adjoints:
         """Uninitialised tensors."""
         steps, batch = x.shape[:2]
         stash = {name: x.new_empty(steps, batch, width) for name, width in plan.stashes.items()}
-        return Adjoints(stash, x.new_empty(plan.sums), [final.new_empty(final.shape) for final in finals])
+        initial = [final.new_empty(final.shape) for final in finals]
+        return Adjoints(stash, x.new_empty(plan.sums), initial, x.new_empty(x.shape) if inside else None)
 
 
 def adjoint_arrays(
@@ -143,7 +154,7 @@ def adjoint_arrays(
 ) -> list[Any]:
     """One entry for each buffer of an adjoint plan; `gradients`: of the output and the final states."""
     found = _shared(plans, given, streams) | {("saved", ""): kept.saved, ("sums", ""): to.sums}
-    found |= {("stash", name): tensor for name, tensor in to.stash.items()}
+    found |= {("stash", name): tensor for name, tensor in to.stash.items()} | {("dx", ""): to.x}
     found["gradient", plans.program.states[0].name] = gradients[0]
     for number, state in enumerate(plans.program.states):
         sequence = kept.sequences.get(state.name)
@@ -157,4 +168,5 @@ def _shared(plans: Compiled, given: Given, streams: Sequence[Tensor]) -> dict[tu
     found: dict[tuple[str, str], Any] = {
         ("parameter", name): tensor for name, tensor in given.parameters.items()
     }
+    found["stream", "x"] = given.x
     return found | {("stream", s.name): t for s, t in zip(plans.program.streams, streams, strict=False)}

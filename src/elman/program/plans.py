@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from elman.program.adjoint import Adjoint
 from elman.program.graph import Graph, Product, Source, Value, products
+from elman.program.inline import DX, X, inline, inline_adjoint
 from elman.program.program import Program
 from elman.program.schedule import Layout, Plan, Port, schedule
 
@@ -70,10 +71,15 @@ class AdjointPlan:
     vectors: tuple[VectorGradient, ...]
 
 
-def forward_plan(program: Program, sizes: Mapping[str, int], adjoint: Adjoint | None) -> ForwardPlan:
-    """The plan of the forward step; with an `adjoint`, one that stores what the backward pass reads."""
-    plan = _empty_plan(program, sizes)
-    graph = program.graph
+def forward_plan(
+    program: Program, sizes: Mapping[str, int], adjoint: Adjoint | None, inside: bool = False
+) -> ForwardPlan:
+    """The plan of the forward step; with an `adjoint`, one that stores what the backward pass reads.
+
+    inside: project x within the step; else the projections are inputs.
+    """
+    graph = inline(program) if inside else program.graph
+    plan = _empty_plan(program, graph, sizes)
     inputs = _common_inputs(program, graph, plan)
     stores: dict[Value, list[Port]] = {}
     for state in program.states:
@@ -96,10 +102,12 @@ def forward_plan(program: Program, sizes: Mapping[str, int], adjoint: Adjoint | 
     return ForwardPlan(plan)
 
 
-def adjoint_plan(program: Program, sizes: Mapping[str, int], adjoint: Adjoint) -> AdjointPlan:
-    """The plan of the adjoint step."""
-    plan = _empty_plan(program, sizes)
-    graph = adjoint.graph
+def adjoint_plan(
+    program: Program, sizes: Mapping[str, int], adjoint: Adjoint, inside: bool = False
+) -> AdjointPlan:
+    """The plan of the adjoint step; with `inside`, one that also gives the gradient of x (role `dx`)."""
+    graph = inline_adjoint(program, adjoint) if inside else adjoint.graph
+    plan = _empty_plan(program, graph, sizes)
     inputs = _common_inputs(program, graph, plan)
     saved = _columns([sizes[value.width] for value in adjoint.saved])
     saved_buffer = plan.add("saved", "", "sequence", saved[-1].stop) if saved else -1
@@ -118,6 +126,8 @@ def adjoint_plan(program: Program, sizes: Mapping[str, int], adjoint: Adjoint) -
         if source in graph.inputs:
             inputs[source] = Port(number)
         stores.setdefault(graph.outputs[source], []).append(Port(number, next=True))
+    if inside:
+        stores.setdefault(graph.outputs[DX], []).append(Port(plan.add("dx", "", "sequence", sizes["I"])))
     stash = _Stash(program, graph, sizes)
     numbers = {name: plan.add("stash", name, "sequence", width) for name, width in stash.widths.items()}
     for value, homes in stash.homes.items():
@@ -130,10 +140,10 @@ def adjoint_plan(program: Program, sizes: Mapping[str, int], adjoint: Adjoint) -
     return AdjointPlan(plan, saved, stash.widths, sums.width, weights, tuple(sums.gradients))
 
 
-def _empty_plan(program: Program, sizes: Mapping[str, int]) -> Plan:
+def _empty_plan(program: Program, graph: Graph, sizes: Mapping[str, int]) -> Plan:
     """A plan that knows the weights of the products inside the loop."""
     weights = {}
-    for node in products(program.graph):
+    for node in products(graph):
         rows, columns = program.parameter(node.weight).shape(sizes)
         weights[node.weight] = (rows, columns)
     return Plan(sizes, weights)
@@ -142,10 +152,12 @@ def _empty_plan(program: Program, sizes: Mapping[str, int]) -> Plan:
 def _common_inputs(program: Program, graph: Graph, plan: Plan) -> dict[Source, Port]:
     """Buffers for the streams and per-feature parameters that a Graph reads."""
     inputs: dict[Source, Port] = {}
+    if X in graph.inputs:
+        inputs[X] = Port(plan.add("stream", "x", "sequence", plan.sizes["I"]))
     for stream in program.streams:
         width = plan.sizes[stream.width]
         sources = [Source("stream", stream.name, gate) for gate in range(stream.count)]
-        if any(source in graph.inputs for source in sources):
+        if stream.weight is not None and any(source in graph.inputs for source in sources):
             number = plan.add("stream", stream.name, "sequence", stream.count * width)
             inputs.update({s: Port(number, s.gate * width) for s in sources if s in graph.inputs})
     numbers: dict[str, int] = {}
