@@ -24,8 +24,7 @@ def parameter_gradients(
     for part in plan.weights:
         d = adjoints.stash[part.stash][..., part.columns.start : part.columns.stop]
         for gradient, operand in operands.pairs(part, d):
-            # (aᵀ d)ᵀ rather than dᵀ a: up to twice as fast in MKL where a is narrow
-            _add(found, given, part.weight, part.row0, (operand.t() @ gradient).t())
+            _add(found, given, part.weight, part.row0, _outer(gradient, operand))
     for part in plan.vectors:
         _add(found, given, part.parameter, part.row0, adjoints.sums[part.columns.start : part.columns.stop])
     return {
@@ -45,6 +44,13 @@ def input_gradient(plans: Compiled, given: Given, adjoints: Adjoints) -> Tensor:
         total = part if total is None else total + part
     assert total is not None  # every Program has a stream
     return total
+
+
+def _outer(gradient: Tensor, operand: Tensor) -> Tensor:
+    """dᵀ a. For many rows it is taken as (aᵀ d)ᵀ: up to twice as fast in MKL, most where a is narrow."""
+    if len(operand) >= 8 * operand.shape[1]:
+        return (operand.t() @ gradient).t()
+    return gradient.t() @ operand
 
 
 def _add(found: dict[str, Tensor], given: Given, name: str, row0: int, rows: Tensor) -> None:

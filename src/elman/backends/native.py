@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,26 @@ def run(plan: Plan, arrays: Sequence[Any], given: Given, reverse: bool) -> None:
     native.run(addresses, matrices, steps, batch, given.lengths, reverse, torch.get_num_threads())
 
 
+_LARGE = 2**20  # floats, 4 MB: from here on the allocator is likely to hand out memory not touched before
+_HUGE_PAGE, _MADV_HUGEPAGE = 2**21, 14
+
+
+@functools.cache
+def _madvise() -> Any:
+    """The C library's madvise where it knows large pages, else None."""
+    return getattr(ctypes.CDLL(None), "madvise", None) if sys.platform == "linux" else None
+
+
+def _ask_for_large_pages(tensor: Tensor) -> None:
+    """Have fresh memory come in pages of 2 MB: first touching a large batch's buffers in pages of 4 KB took a
+    fifth of a training step."""
+    start = -(-tensor.data_ptr() // _HUGE_PAGE) * _HUGE_PAGE
+    length = tensor.data_ptr() + 4 * tensor.numel() - start
+    madvise = _madvise()
+    if madvise is not None and length >= _HUGE_PAGE:
+        madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_HUGEPAGE)  # advice: may be declined
+
+
 class _Handed:
     """Tensors as the engine takes them, by address; checked here, and kept alive while it runs.
 
@@ -166,4 +187,6 @@ class _Handed:
             tensor = tensor.contiguous()
             strides = tensor.stride()
         self.alive.append(tensor)
+        if len(shape) == 3 and tensor.numel() >= _LARGE:
+            _ask_for_large_pages(tensor)
         return tensor.data_ptr(), strides[0] if len(shape) == 3 else 0, strides[-2] if len(shape) > 1 else 0
