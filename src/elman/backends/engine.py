@@ -1,7 +1,7 @@
 """The engine reader: a Program's two plans run by the C++ engine, under autograd.
 
-The engine owns what is sequential. What is not stays with torch: the projections of x before the loop, and
-the weight gradients after it, each one large product over all steps.
+The engine owns what is sequential. The weight gradients stay with torch: each is one large product over all
+steps, after the loop. So do the projections of x where there are few sequences, before it.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Cell:
         """`weight_{name} · value + bias_{name}`; the parameters come into being here.
 
         Args:
-            value: x, a state, or anything computed from them. Projections of x leave the loop over time.
+            value: x, a state, or anything computed from them (a reader may project x for all steps at once).
             name: of the parameters; weight (gates · width, width of value), bias (gates · width).
             gates: blocks that are computed by one product, each of `width` features.
             only: take gate number `only`, or gates `only[0]` up to `only[1]` (exclusive), of that parameter.
