@@ -235,8 +235,8 @@ class Classify(Task[ClassifyOptions]):
     def choose(self, options: ClassifyOptions, splits: Splits) -> ClassifyOptions:
         count, texts = len(splits.train), not isinstance(splits.train.inputs, Sequences)
         small = count < SMALL
-        plain = options.cell == "rnn"  # without gates it needs smaller steps and underfits sooner
-        batch_size = options.batch_size or (32 if count < 16_000 else 64)
+        plain = options.cell == "rnn"  # without gates it needs more and smaller steps, and underfits sooner
+        batch_size = options.batch_size or (32 if count < 16_000 or plain else 64)
         chosen: dict[str, Any] = {
             "batch_size": batch_size,
             "epochs": min(max(round(2_000 / math.ceil(count / batch_size)), 8), 40),
