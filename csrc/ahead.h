@@ -42,7 +42,7 @@ struct Ahead {
         for (int64_t left = each; left > 0 && view < walk->view_count;) {
             const View& from = walk->views[view];
             // Past the last step this points outside of the array; a prefetch of any address is harmless.
-            const float* data = from.first[row] + (k + from.shift) * from.step;
+            const Real* data = from.first[row] + (k + from.shift) * from.step;
             for (; left > 0 && column < from.width; column += kLine, --left)
                 __builtin_prefetch(data + column, 0, 2);
             if (column < from.width) return;

@@ -126,8 +126,8 @@ bool is_address(nb::handle value) {
            PyLong_Check(PyTuple_GET_ITEM(value.ptr(), 0));
 }
 
-float* pointer(nb::handle value, const char* what) {
-    return reinterpret_cast<float*>(static_cast<uintptr_t>(integer(value, what)));
+Real* pointer(nb::handle value, const char* what) {
+    return reinterpret_cast<Real*>(static_cast<uintptr_t>(integer(value, what)));
 }
 
 constexpr nb::dlpack::dtype kFloat = {static_cast<uint8_t>(nb::dlpack::dtype_code::Float), 32, 1};
@@ -183,7 +183,7 @@ class PyPlan {
                 tuple_of(instruction, 7, "instructions: expected (opcode, dst, a, b, c, alpha, beta)");
             v.instructions.push_back({static_cast<Opcode>(small_integer(t[0], what)), small_integer(t[1], what),
                                       small_integer(t[2], what), small_integer(t[3], what),
-                                      small_integer(t[4], what), nb::cast<float>(t[5]), nb::cast<float>(t[6])});
+                                      small_integer(t[4], what), nb::cast<Real>(t[5]), nb::cast<Real>(t[6])});
         }
         plan_.stages.push_back(std::move(stage));
     }
@@ -256,7 +256,7 @@ class PyPlan {
         shape.erase(shape.begin(), shape.end() - rank);
         held.push_back(array_of(value, kFloat, shape, written, what));
         const AnyArray& got = held.back();
-        array.data = static_cast<float*>(const_cast<void*>(got.data()));
+        array.data = static_cast<Real*>(const_cast<void*>(got.data()));
         if (rank >= 2) array.stride_batch = got.stride(static_cast<size_t>(rank - 2));
         if (rank >= 3) array.stride_time = got.stride(0);
         return array;
@@ -324,7 +324,7 @@ class PyPlan {
             }
             const Weight& weight = plan_.weights[i];
             held.push_back(array_of(entry, kFloat, {weight.rows, weight.columns}, false, what));
-            run.weights[i].data = static_cast<const float*>(held.back().data());
+            run.weights[i].data = static_cast<const Real*>(held.back().data());
             run.weights[i].stride_row = held.back().stride(0);
         }
     }

@@ -19,6 +19,8 @@
 
 namespace elman {
 
+using Real = float;  // of every value that the engine computes
+
 // Where a value lives. All arrays are float32; the last dimension is contiguous, the others have strides.
 enum class Place : int32_t {
     Sequence = 0,  // (T, B, W), caller's. Read or written at (t, b). Null is allowed when it is only read: zeros.
@@ -114,7 +116,7 @@ int operand_count(Opcode op);  // 1: a, 2: a and b, 3: a, b and c
 struct Instruction {
     Opcode op;
     int32_t dst, a, b, c;  // slots; operands that the opcode does not use are -1
-    float alpha, beta;     // immediates of `affine` and `constant`
+    Real alpha, beta;     // immediates of `affine` and `constant`
 };
 
 struct VectorStage {
@@ -143,7 +145,7 @@ struct Plan {
 
 // ---- what the caller hands to one run ----
 struct Array {  // a view of the caller's memory; strides in floats; null data: absent
-    float* data = nullptr;
+    Real* data = nullptr;
     int64_t stride_time = 0;
     int64_t stride_batch = 0;
 };
@@ -154,7 +156,7 @@ struct BufferArrays {  // by place: Sequence main; Shifted main, initial (= edge
 };
 
 struct WeightArray {
-    const float* data = nullptr;
+    const Real* data = nullptr;
     int64_t stride_row = 0;
 };
 

@@ -9,21 +9,21 @@ namespace ELMAN_ISA {
 namespace {
 
 template <class F>
-ELMAN_INLINE void map1(int64_t n, float* d, const float* a, F f) {
+ELMAN_INLINE void map1(int64_t n, Real* d, const Real* a, F f) {
     int64_t i = 0;
     for (; i + kLanes <= n; i += kLanes) store(d + i, f(load(a + i)));
     if (i < n) store_part(d + i, f(load_part(a + i, n - i)), n - i);
 }
 
 template <class F>
-ELMAN_INLINE void map2(int64_t n, float* d, const float* a, const float* b, F f) {
+ELMAN_INLINE void map2(int64_t n, Real* d, const Real* a, const Real* b, F f) {
     int64_t i = 0;
     for (; i + kLanes <= n; i += kLanes) store(d + i, f(load(a + i), load(b + i)));
     if (i < n) store_part(d + i, f(load_part(a + i, n - i), load_part(b + i, n - i)), n - i);
 }
 
 template <class F>
-ELMAN_INLINE void map3(int64_t n, float* d, const float* a, const float* b, const float* c, F f) {
+ELMAN_INLINE void map3(int64_t n, Real* d, const Real* a, const Real* b, const Real* c, F f) {
     int64_t i = 0;
     for (; i + kLanes <= n; i += kLanes) store(d + i, f(load(a + i), load(b + i), load(c + i)));
     if (i < n)
@@ -36,8 +36,8 @@ ELMAN_INLINE void map3(int64_t n, float* d, const float* a, const float* b, cons
 #define ELMAN_F3(expression) map3(n, d, a, b, c, ELMAN_LAMBDA(expression, Vec x, Vec y, Vec z))
 
 // a, b, c are read only as far as the opcode uses them.
-ELMAN_INLINE void execute(Opcode op, int64_t n, float* d, const float* a, const float* b, const float* c,
-                          float alpha, float beta) {
+ELMAN_INLINE void execute(Opcode op, int64_t n, Real* d, const Real* a, const Real* b, const Real* c,
+                          Real alpha, Real beta) {
     const Vec zero = {}, one = splat(1.0f);
     switch (op) {
         case Opcode::copy: ELMAN_F1(x); break;
@@ -76,7 +76,7 @@ ELMAN_INLINE void execute(Opcode op, int64_t n, float* d, const float* a, const 
 #undef ELMAN_LAMBDA
 
 // Slots of the ports point at lane 0 of the row and are moved from chunk to chunk; those of the registers stay.
-void run_chunks(const StageRecord& stage, float** slots, int64_t low, int64_t high) {
+void run_chunks(const StageRecord& stage, Real** slots, int64_t low, int64_t high) {
     for (int32_t p = 0; p < stage.port_count; ++p) slots[p] += low;
     for (int64_t lane = low; lane < high; lane += kChunk) {
         const int64_t n = high - lane < kChunk ? high - lane : kChunk;

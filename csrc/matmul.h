@@ -23,10 +23,10 @@ constexpr int kRowTile = 4, kPanel = 2, kFewRows = 2, kFewPanel = 4;
 enum class Start { zero, bias, held };
 
 struct TileCall {
-    const float* a[kRowTile];
-    float* out[kRowTile];
-    const float* panel;
-    const float* bias;
+    const Real* a[kRowTile];
+    Real* out[kRowTile];
+    const Real* panel;
+    const Real* bias;
     int64_t inner;  // K of this block
     int32_t tail;   // lanes of the last vector
     Start start;
@@ -44,17 +44,17 @@ void tile(const TileCall& call) {
     } else {
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
-            const float* from = call.start == Start::bias ? call.bias : call.out[r];
+            const Real* from = call.start == Start::bias ? call.bias : call.out[r];
 #pragma GCC unroll 16
             for (int v = 0; v < NV - 1; ++v) sum[r][v] = load(from + v * kLanes);
-            const float* last = from + (NV - 1) * kLanes;
+            const Real* last = from + (NV - 1) * kLanes;
             sum[r][NV - 1] = tail == kLanes ? load(last) : load_part(last, tail);
         }
     }
-    const float* a[R];
+    const Real* a[R];
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) a[r] = call.a[r];
-    const float* b = call.panel;
+    const Real* b = call.panel;
     const int64_t inner = call.inner;
     for (int64_t k = 0; k < inner; ++k, b += NV * kLanes) {
         Vec m[NV];
@@ -69,10 +69,10 @@ void tile(const TileCall& call) {
     }
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-        float* to = call.out[r];
+        Real* to = call.out[r];
 #pragma GCC unroll 16
         for (int v = 0; v < NV - 1; ++v) store(to + v * kLanes, sum[r][v]);
-        float* last = to + (NV - 1) * kLanes;
+        Real* last = to + (NV - 1) * kLanes;
         if (tail == kLanes)
             store(last, sum[r][NV - 1]);
         else
@@ -103,12 +103,12 @@ constexpr TileFunction kTiles[8][8] = {ELMAN_TILES(1), ELMAN_TILES(2), ELMAN_TIL
 
 // All panels of this thread over one block of K, for `rows` rows.
 struct BlockCall {
-    float* const* a;    // pointer of each row's A, before `a_column`
-    float* const* out;
+    Real* const* a;    // pointer of each row's A, before `a_column`
+    Real* const* out;
     int64_t a_column, out_column;
     int64_t panel_row, inner;  // rows panel_row .. panel_row + inner of each panel
     int64_t rows;
-    const float* bias;
+    const Real* bias;
     Start start;
     Ahead* ahead;
 };
@@ -143,7 +143,7 @@ void product_block(const BlockCall& block, const Panel* panels, int32_t count, b
 // ---- packing ----
 
 // Transposes kLanes x kLanes floats: to[j * to_stride + i] = from[i * from_stride + j].
-ELMAN_INLINE void transpose_square(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+ELMAN_INLINE void transpose_square(const Real* from, int64_t from_stride, Real* to, int64_t to_stride) {
     Vec row[kLanes];
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) row[i] = load(from + i * from_stride);
@@ -180,11 +180,11 @@ ELMAN_INLINE void transpose_square(const float* from, int64_t from_stride, float
 void pack_rows(const PackRecord& job) {
     const Panel& panel = *job.panel;
     const int64_t width = static_cast<int64_t>(panel.vectors) * kLanes;
-    const float* weight = job.weight + panel.column * job.stride;
+    const Real* weight = job.weight + panel.column * job.stride;
     for (int64_t n = 0; n < width; n += kLanes) {
         const int64_t here = panel.lanes - n < kLanes ? panel.lanes - n : kLanes;
-        const float* from = weight + n * job.stride;
-        float* to = panel.data + n;
+        const Real* from = weight + n * job.stride;
+        Real* to = panel.data + n;
         int64_t k = 0;
         if (here == kLanes)
             for (; k + kLanes <= job.inner; k += kLanes)
@@ -200,8 +200,8 @@ void pack_columns(const PackRecord& job) {
     const Panel& panel = *job.panel;
     const int64_t width = static_cast<int64_t>(panel.vectors) * kLanes;
     for (int64_t k = 0; k < job.inner; ++k) {
-        const float* from = job.weight + k * job.stride + panel.column;
-        float* to = panel.data + k * width;
+        const Real* from = job.weight + k * job.stride + panel.column;
+        Real* to = panel.data + k * width;
         for (int64_t n = 0; n < width; n += kLanes) {
             const int64_t here = panel.lanes - n;
             store(to + n, here >= kLanes ? load(from + n) : load_part(from + n, here));

@@ -23,7 +23,7 @@ int64_t row_stride(int64_t width) {
     return stride % 256 == 0 ? stride + kAlign : stride;
 }
 
-void poison(float* data, int64_t floats) {
+void poison(Real* data, int64_t floats) {
 #if defined(ELMAN_POISON)
     std::fill(data, data + floats, __builtin_nanf(""));
 #else
@@ -51,8 +51,8 @@ Prepared::Prepared(const Plan& plan, const Run& run, const Isa& isa, Arena& aren
       view_of_(plan.buffers.size() * 2, -1) {
     int64_t widest = 1;
     for (const Buffer& buffer : plan.buffers) widest = std::max(widest, buffer.width);
-    zeros_ = arena_.get<float>(widest);
-    std::memset(zeros_, 0, static_cast<size_t>(widest) * sizeof(float));
+    zeros_ = arena_.get<Real>(widest);
+    std::memset(zeros_, 0, static_cast<size_t>(widest) * sizeof(Real));
     stages_ = arena_.get<StageRecord>(static_cast<int64_t>(plan.stages.size()));
     std::vector<char> barriers(plan.stages.size(), 0);
     if (ranges > 1) barriers = place_barriers(plan);
@@ -124,7 +124,7 @@ void Prepared::lay_panels(const ProductStage& product, StageRecord& record) {
                 panel.vectors = static_cast<int32_t>(last - first);
                 panel.lanes = static_cast<int32_t>(std::min(last * isa_.lanes, high - low) - first * isa_.lanes);
                 panel.column = g * product.width + low + first * isa_.lanes;
-                panel.data = arena_.get<float>(times(inner, (last - first) * isa_.lanes));
+                panel.data = arena_.get<Real>(times(inner, (last - first) * isa_.lanes));
                 packs_.push_back({&panel, weight.data + product.row0 * weight.stride_row, weight.stride_row,
                                   product.transposed, inner});
             }
@@ -162,12 +162,12 @@ void Prepared::first_rows(View& view, const Port& port, const Rows& rows, std::v
     const Buffer& buffer = plan_.buffers[static_cast<size_t>(port.buffer)];
     const Array& main = run_.buffers[static_cast<size_t>(port.buffer)].main;
     const int64_t count = static_cast<int64_t>(rows.index.size());
-    view.first = arena_.get<float*>(count);
+    view.first = arena_.get<Real*>(count);
     if (buffer.place == Place::Scratch || (buffer.place == Place::State && main.data == nullptr)) {
         // A State alternates between two copies; so does Scratch where other threads may still read the last step's.
         const int64_t stride = row_stride(buffer.width), copy = times(stride, count);
         const int64_t copies = buffer.place == Place::State || ranges_ > 1 ? 2 : 1;
-        float* data = arena_.get<float>(times(copy, copies));
+        Real* data = arena_.get<Real>(times(copy, copies));
         poison(data, copy * copies);
         if (buffer.place == Place::Scratch) scratch.push_back({data, copy * copies});
         view.slot = copies == 2 ? copy : 0;
@@ -200,7 +200,7 @@ View Prepared::view(const Port& port, const Rows& rows, const View* other_side, 
     view.width = plan_.buffers[static_cast<size_t>(port.buffer)].width;
     view.ahead = !view.fixed && view.shift >= 0 && arrays.main.data != nullptr;
     if (view.shift == 0) return view;
-    view.edge = arena_.get<float*>(count);
+    view.edge = arena_.get<Real*>(count);
     for (int64_t r = 0; r < count; ++r)
         view.edge[r] = arrays.initial.data == nullptr
                            ? zeros_
@@ -252,30 +252,30 @@ Walk Prepared::share(const Walk& walk, int64_t rows) {
 
 // What no two threads may share: current pointers, registers, partial sums.
 void Prepared::private_views(Walk& walk, int64_t rows) {
-    walk.registers = arena_.get<float>(times(registers_, kChunk));
-    walk.slots = arena_.get<float*>(slots_);
+    walk.registers = arena_.get<Real>(times(registers_, kChunk));
+    walk.slots = arena_.get<Real*>(slots_);
     std::vector<SumRecord> sums;
     for (int32_t v = 0; v < walk.view_count; ++v) {
         View& view = walk.views[v];
         const Port& port = views_[static_cast<size_t>(v)];
         const Buffer& buffer = plan_.buffers[static_cast<size_t>(port.buffer)];
         if (buffer.place == Place::Sum) {
-            float* partial = arena_.get<float>(buffer.width);
+            Real* partial = arena_.get<Real>(buffer.width);
             double* total = arena_.get<double>(buffer.width);
             std::fill(partial, partial + buffer.width, 0.0f);
             std::fill(total, total + buffer.width, 0.0);
             sums.push_back({partial, total, buffer.width, port.buffer});
-            view.first = arena_.get<float*>(rows);
+            view.first = arena_.get<Real*>(rows);
             std::fill(view.first, view.first + rows, partial);
         }
-        view.now = view.fixed ? view.first : arena_.get<float*>(rows);
+        view.now = view.fixed ? view.first : arena_.get<Real*>(rows);
     }
     walk.sum_count = static_cast<int32_t>(sums.size());
     walk.sums = arena_.get<SumRecord>(walk.sum_count);
     std::copy(sums.begin(), sums.end(), walk.sums);
 }
 
-const float* Prepared::next_of(const Walk& walk, int32_t buffer, int64_t row, int64_t k) const {
+const Real* Prepared::next_of(const Walk& walk, int32_t buffer, int64_t row, int64_t k) const {
     const View& view = walk.views[view_of_[static_cast<size_t>(buffer) * 2 + static_cast<size_t>(Side::Next)]];
     return view.first[row] + k * view.step + (k & 1) * view.slot;
 }

@@ -32,7 +32,7 @@ class Prepared {
     const std::vector<PackRecord>& packs() const { return packs_; }
 
     // Where row r of the walk stands after step k: `width` floats of the State's next side.
-    const float* next_of(const Walk& walk, int32_t buffer, int64_t row, int64_t k) const;
+    const Real* next_of(const Walk& walk, int32_t buffer, int64_t row, int64_t k) const;
 
   private:
     const Plan& plan_;
@@ -41,7 +41,7 @@ class Prepared {
     Arena& arena_;
     int ranges_;
     bool few_rows_;
-    float* zeros_;
+    Real* zeros_;
     std::vector<int32_t> view_of_;         // (buffer, side) -> view or -1
     std::vector<Port> views_;              // view -> its buffer and side
     std::vector<PackRecord> packs_;

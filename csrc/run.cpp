@@ -165,12 +165,12 @@ class Runner {
             const bool state = plan_.buffers[i].place == Place::State;
             const bool written = state || (plan_.buffers[i].place == Place::Sequence && written_[i]);
             const bool fill = arrays.main.data != nullptr && written;
-            const size_t bytes = static_cast<size_t>(plan_.buffers[i].width) * sizeof(float);
+            const size_t bytes = static_cast<size_t>(plan_.buffers[i].width) * sizeof(Real);
             for (size_t r = static_cast<size_t>(first); r < rows.index.size(); r += static_cast<size_t>(of)) {
                 const int64_t b = rows.index[r], length = rows.length[r];
                 if (state && arrays.final.data != nullptr) {
-                    float* to = arrays.final.data + b * arrays.final.stride_batch;
-                    const float* from = nullptr;
+                    Real* to = arrays.final.data + b * arrays.final.stride_batch;
+                    const Real* from = nullptr;
                     if (length > 0)
                         from = prepared_.next_of(walks_[part], static_cast<int32_t>(i), static_cast<int64_t>(r),
                                                  length - 1);
@@ -182,7 +182,7 @@ class Runner {
                         std::memset(to, 0, bytes);
                 }
                 if (!fill) continue;
-                float* row = arrays.main.data + b * arrays.main.stride_batch;
+                Real* row = arrays.main.data + b * arrays.main.stride_batch;
                 for (int64_t t = length; t < run_.steps; ++t)
                     std::memset(row + t * arrays.main.stride_time, 0, bytes);
             }
@@ -192,14 +192,14 @@ class Runner {
     void sums() {
         for (size_t i = 0; i < plan_.buffers.size(); ++i) {
             if (plan_.buffers[i].place != Place::Sum) continue;
-            float* out = run_.buffers[i].main.data;
+            Real* out = run_.buffers[i].main.data;
             const int64_t width = plan_.buffers[i].width;
             std::vector<double> total(static_cast<size_t>(width), 0.0);
             for (const Walk& walk : walks_)
                 for (int32_t s = 0; s < walk.sum_count; ++s)
                     for (int64_t l = 0; walk.sums[s].buffer == static_cast<int32_t>(i) && l < width; ++l)
                         total[static_cast<size_t>(l)] += walk.sums[s].total[l];
-            for (int64_t l = 0; l < width; ++l) out[l] = static_cast<float>(total[static_cast<size_t>(l)]);
+            for (int64_t l = 0; l < width; ++l) out[l] = static_cast<Real>(total[static_cast<size_t>(l)]);
         }
     }
 };

@@ -65,7 +65,7 @@ void product(const Walk& walk, const StageRecord& stage, int64_t rows, Ahead& ah
 }
 
 void vectors(const Walk& walk, const StageRecord& stage, int64_t rows) {
-    float** slots = walk.slots;
+    Real** slots = walk.slots;
     for (int32_t s = stage.port_count; s < stage.slot_count; ++s)
         slots[s] = walk.registers + (s - stage.port_count) * kChunk;
     for (int32_t i = walk.first_range; i < walk.range_count; i += walk.range_step) {

@@ -25,41 +25,41 @@ constexpr int kLanes = 8;
 constexpr int kLanes = 4;
 #endif
 
-typedef float Vec __attribute__((vector_size(4 * kLanes)));
+typedef Real Vec __attribute__((vector_size(4 * kLanes)));
 typedef int32_t Int __attribute__((vector_size(4 * kLanes)));
 typedef uint32_t Uint __attribute__((vector_size(4 * kLanes)));
 typedef double Double __attribute__((vector_size(8 * kLanes)));
-typedef float VecUnaligned __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
+typedef Real VecUnaligned __attribute__((vector_size(4 * kLanes), aligned(4), may_alias));
 
-ELMAN_INLINE Vec load(const float* p) { return *reinterpret_cast<const VecUnaligned*>(p); }
-ELMAN_INLINE void store(float* p, Vec v) { *reinterpret_cast<VecUnaligned*>(p) = v; }
-ELMAN_INLINE Vec splat(float x) { return Vec{} + x; }
+ELMAN_INLINE Vec load(const Real* p) { return *reinterpret_cast<const VecUnaligned*>(p); }
+ELMAN_INLINE void store(Real* p, Vec v) { *reinterpret_cast<VecUnaligned*>(p) = v; }
+ELMAN_INLINE Vec splat(Real x) { return Vec{} + x; }
 
 // The first n lanes (1 <= n < kLanes) and nothing beyond them; other lanes read as zero.
 // ELMAN_PORTABLE keeps to what every compiler has, and what the address sanitizer can watch.
 #if defined(__AVX512F__) && !defined(ELMAN_PORTABLE)
-ELMAN_INLINE Vec load_part(const float* p, int64_t n) {
+ELMAN_INLINE Vec load_part(const Real* p, int64_t n) {
     return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
 }
-ELMAN_INLINE void store_part(float* p, Vec v, int64_t n) {
+ELMAN_INLINE void store_part(Real* p, Vec v, int64_t n) {
     _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
 }
 #elif defined(__AVX2__) && !defined(ELMAN_PORTABLE)
 ELMAN_INLINE __m256i part_mask(int64_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-ELMAN_INLINE Vec load_part(const float* p, int64_t n) { return _mm256_maskload_ps(p, part_mask(n)); }
-ELMAN_INLINE void store_part(float* p, Vec v, int64_t n) { _mm256_maskstore_ps(p, part_mask(n), v); }
+ELMAN_INLINE Vec load_part(const Real* p, int64_t n) { return _mm256_maskload_ps(p, part_mask(n)); }
+ELMAN_INLINE void store_part(Real* p, Vec v, int64_t n) { _mm256_maskstore_ps(p, part_mask(n), v); }
 #else
-ELMAN_INLINE Vec load_part(const float* p, int64_t n) {
-    float lanes[kLanes] = {};
-    std::memcpy(lanes, p, static_cast<size_t>(n) * sizeof(float));
+ELMAN_INLINE Vec load_part(const Real* p, int64_t n) {
+    Real lanes[kLanes] = {};
+    std::memcpy(lanes, p, static_cast<size_t>(n) * sizeof(Real));
     return load(lanes);
 }
-ELMAN_INLINE void store_part(float* p, Vec v, int64_t n) {
-    float lanes[kLanes];
+ELMAN_INLINE void store_part(Real* p, Vec v, int64_t n) {
+    Real lanes[kLanes];
     store(lanes, v);
-    std::memcpy(p, lanes, static_cast<size_t>(n) * sizeof(float));
+    std::memcpy(p, lanes, static_cast<size_t>(n) * sizeof(Real));
 }
 #endif
 
@@ -70,7 +70,7 @@ ELMAN_INLINE Vec absolute(Vec v) { return from_bits(bits(v) & 0x7fffffff); }
 
 // The lesser or greater of the two; NaN where x is NaN. (GCC 12 warns about its own header in the forms without
 // a mask; a full mask costs nothing.)
-ELMAN_INLINE Vec at_most(Vec x, float limit) {
+ELMAN_INLINE Vec at_most(Vec x, Real limit) {
 #if defined(__AVX512F__) && !defined(ELMAN_PORTABLE)
     return _mm512_maskz_min_ps(0xffff, splat(limit), x);
 #elif defined(__AVX2__) && !defined(ELMAN_PORTABLE)
@@ -80,7 +80,7 @@ ELMAN_INLINE Vec at_most(Vec x, float limit) {
 #endif
 }
 
-ELMAN_INLINE Vec at_least(Vec x, float limit) {
+ELMAN_INLINE Vec at_least(Vec x, Real limit) {
 #if defined(__AVX512F__) && !defined(ELMAN_PORTABLE)
     return _mm512_maskz_max_ps(0xffff, splat(limit), x);
 #elif defined(__AVX2__) && !defined(ELMAN_PORTABLE)

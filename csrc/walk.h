@@ -9,7 +9,7 @@
 namespace elman {
 
 constexpr int64_t kChunk = 256;     // lanes that the vector machine takes through all instructions at a time
-constexpr int64_t kSumEvery = 32;   // rows added in float before a Sum's partial goes into its double total
+constexpr int64_t kSumEvery = 32;   // rows added in Real before a Sum's partial goes into its double total
 constexpr int64_t kBlock = 256;     // inner dimension that one pass over a panel covers
 constexpr int64_t kAlign = 16;      // rows and panels start at multiples of so many floats (64 bytes)
 
@@ -17,9 +17,9 @@ constexpr int64_t kAlign = 16;      // rows and panels start at multiples of so 
 //   first[r] + j * step + (j & 1) * slot,   j = k + shift
 // or at edge[r], where j falls outside the row's steps (Previous at k = 0, Shifted on the last step).
 struct View {
-    float** first;
-    float** edge;   // null unless shift != 0
-    float** now;    // pointers of the current step
+    Real** first;
+    Real** edge;   // null unless shift != 0
+    Real** now;    // pointers of the current step
     int64_t step;   // floats from step to step, negative when time is reversed
     int64_t slot;   // floats between the two copies of a double buffer
     int32_t shift;  // Previous -1, Shifted +1, else 0
@@ -40,7 +40,7 @@ struct SegmentRecord {
 
 // K rows of `vectors` vectors: the columns [column, column + lanes) of a product's output.
 struct Panel {
-    float* data;
+    Real* data;
     int64_t column;   // first column of out and of bias
     int32_t vectors;
     int32_t lanes;    // columns in it; the last vector may be partial, its other lanes are zero
@@ -66,14 +66,14 @@ struct StageRecord {
 };
 
 struct SumRecord {
-    float* partial;
+    Real* partial;
     double* total;
     int64_t width;
     int32_t buffer;
 };
 
 struct ScratchRecord {  // for poisoning in sanitized builds
-    float* data;
+    Real* data;
     int64_t floats;
 };
 
@@ -87,8 +87,8 @@ struct Walk {
     int32_t first_range, range_step, range_count;  // the lane ranges that are this thread's
     Barrier* barrier;       // null when no other thread walks these rows
     int32_t team;
-    float* registers;       // (registers, kChunk)
-    float** slots;          // room for the slots of the largest vector stage
+    Real* registers;       // (registers, kChunk)
+    Real** slots;          // room for the slots of the largest vector stage
     SumRecord* sums;
     int32_t sum_count;
     ScratchRecord* scratch;
@@ -98,7 +98,7 @@ struct Walk {
 // One product's weight, to be packed into one panel.
 struct PackRecord {
     const Panel* panel;
-    const float* weight;   // weight[row0 + ...]
+    const Real* weight;   // weight[row0 + ...]
     int64_t stride;
     bool transposed;
     int64_t inner;         // K
