@@ -17,9 +17,9 @@
 #include <stdexcept>
 #include <vector>
 
-namespace elman {
+#include "real.h"
 
-using Real = float;  // of every value that the engine computes
+namespace elman {
 
 // Where a value lives. All arrays are float32; the last dimension is contiguous, the others have strides.
 enum class Place : int32_t {

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "real.h"
+
 #if (defined(__x86_64__) || defined(__i386__)) && !defined(ELMAN_PORTABLE)
 #include <immintrin.h>
 #endif
