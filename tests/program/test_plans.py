@@ -24,6 +24,16 @@ class Highway(Cell):
         return self.project(new * g, "o", bias=False), new, h
 
 
+class Taps(Cell):
+    """States of width I: the two inputs before this one."""
+
+    states = (State("h"), State("x1", "I"), State("x2", "I"))
+
+    def step(self, x, h, x1, x2):
+        a = self.project(x, "ih") + self.project(x1, "a", bias=False) + self.project(x2, "b", bias=False)
+        return tanh(a + self.project(h, "hh")), x, x1
+
+
 CASES = [
     *[
         (f"{name}-{options}", cells.create(name, **options))
@@ -31,6 +41,7 @@ CASES = [
         for options in cells.variants(name)
     ],
     ("highway", Highway()),
+    ("taps", Taps()),
 ]
 
 

@@ -133,8 +133,8 @@ def test_states_are_checked():
 
     with pytest.raises(CellError, match="expected one or more different states"):
         traced(step, states=())
-    with pytest.raises(CellError, match="state 'h' has width 'I'; expected 'H' or 'P'"):
-        traced(step, states=(State("h", "I"),))
+    with pytest.raises(CellError, match="state 'h' has width 'X'; expected 'H', 'P' or 'I'"):
+        traced(step, states=(State("h", "X"),))
 
 
 def test_a_cell_without_step_and_project_outside_of_it():

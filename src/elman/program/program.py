@@ -14,7 +14,7 @@ from elman.program.graph import Graph, Source, Value
 
 @dataclass(frozen=True)
 class State:
-    """A vector carried from step to step, `width` features (a symbol: H or P) for each sequence."""
+    """A vector carried from step to step, `width` features for each sequence: "H", "P", or "I" (older inputs)."""
 
     name: str
     width: str = "H"

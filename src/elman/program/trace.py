@@ -172,9 +172,9 @@ def _check_states(name: str, states: tuple[State, ...]) -> None:
             'Declare them in the class, such as states = (State("h"), State("c")).'
         )
     for state in states:
-        if state.width not in WIDTHS[1:]:
+        if state.width not in WIDTHS:
             raise CellError(
-                f"{name}.states: state {state.name!r} has width {state.width!r}; expected 'H' or 'P'."
+                f"{name}.states: state {state.name!r} has width {state.width!r}; expected 'H', 'P' or 'I'."
             )
 
 
