@@ -17,7 +17,7 @@ PUBLIC = {
     "elman.nn": "GRU GRUCell LSTM LSTMCell RNN RNNCell Recurrent",
     "elman.cells": "Cell GRU LSTM RNN State create names options register unregister variants"
     + ACTIVATIONS_AND_FUNCTIONS,
-    "elman.program": "Cost INITS Parameter Program State Stream",
+    "elman.program": "Cost INITS Mask Parameter Program State Stream",
     "elman.backends": "CHOICES Choice choose explain prepare recurrence",
     "elman.data": "Examples Sequences Splits Vocabulary",
     "elman.estimators": "Classifier load",

@@ -133,7 +133,7 @@ class _Derivation:
                 if out in self.gradients:
                     self._output(Source("product", str(number), gate), self.gradients[out])
         for source, value in self.program.graph.inputs.items():
-            if source.kind != "state" and value in self.gradients:
+            if source.kind not in ("state", "mask") and value in self.gradients:
                 self._output(source, self.gradients[value])
         for stream in self.program.streams:
             for gate in range(stream.count):

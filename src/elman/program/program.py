@@ -57,11 +57,21 @@ class Stream:
     count: int = 1
 
 
+@dataclass(frozen=True)
+class Mask:
+    """Numbers that a step reads and nobody learns, such as dropout's: `width` features (a symbol) for each
+    sequence. They are given for each run, as (B, W), the same at every step, or as (T, B, W)."""
+
+    name: str
+    width: str = "H"
+
+
 @dataclass(frozen=True, eq=False)
 class Program:
     """The equations of one time step, ready for the readers; made by `Cell.program`.
 
-    The output of a step is its first state. `print(program)` shows the listing.
+    The output of a step is its first state. `print(program)` shows the listing. `masks` are in no cell's own
+    Program: `elman.program.regularise` adds them.
     """
 
     name: str
@@ -69,6 +79,7 @@ class Program:
     parameters: tuple[Parameter, ...]
     streams: tuple[Stream, ...]
     graph: Graph
+    masks: tuple[Mask, ...] = ()
 
     def __str__(self) -> str:
         return listing.listing(self)
@@ -106,7 +117,13 @@ class Program:
         return tuple((graph.inputs.get(source), graph.outputs[source]) for source in sources)
 
     @cached_property
+    def mask_values(self) -> tuple[Value, ...]:
+        """For each mask, the Graph's input that it is."""
+        return tuple(self.graph.inputs[Source("mask", mask.name)] for mask in self.masks)
+
+    @cached_property
     def key(self) -> str:
         """A short hash of everything a reader could depend on: equal Programs have equal keys."""
-        parts = (str(self.states), str(self.parameters), str(self.streams), listing.canonical(self.graph))
+        declared = (self.states, self.parameters, self.streams, self.masks)
+        parts = (*map(str, declared), listing.canonical(self.graph))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
