@@ -49,7 +49,7 @@ lint: setup ## Check style (ruff) and types (pyright).
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/pyright
 
-bench: setup ## Time the layers against torch.nn. BENCH_ARGS=--quick takes a minute.
+bench: setup ## Time the layers beside their peers. BENCH_ARGS="--quick --section layers" takes a minute.
 	$(PY) -m benchmarks $(BENCH_ARGS)
 
 # Without torch and the shared conftest: under the sanitizers they would take minutes and are not what is tested.

@@ -1,1 +1,1 @@
-"""Speed of elman's layers beside torch.nn's, measured in one run. `python -m benchmarks --help`."""
+"""Speed of elman's layers beside their peers', measured in one run. `python -m benchmarks --help`."""

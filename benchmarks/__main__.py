@@ -1,6 +1,6 @@
-"""Times elman.nn's layers against torch.nn's, in one run and interleaved.
+"""Times elman.nn's layers beside their peers, in one run and interleaved.
 
-Every case is first checked against torch.nn in float64, in outputs, states and all gradients; one that does
+Every case is first checked against a float64 oracle, in outputs, states and all gradients; one that does
 not agree gets no figure, and the run ends with status 1. Training is forward, backward and weight gradients.
 """
 
@@ -14,26 +14,30 @@ import torch
 from rich.console import Console
 from rich.live import Live
 
-from benchmarks import cases, machine, report, timing
-from benchmarks.runner import Row, run
+from benchmarks import grid
+from benchmarks.context import Context
+from benchmarks.sections import SECTIONS
+from elman.bench import layers, machine, report, timing
+from elman.bench.record import Row
+from elman.bench.shapes import Shape
+from elman.errors import ArgumentError
 
 RESULTS = Path(__file__).parent / "results"
 
 
-def shape(text: str) -> cases.Shape:
+def shape(text: str) -> Shape:
     try:
-        return cases.Shape.parse(text)
-    except ValueError as error:
+        return Shape.parse(text)
+    except ArgumentError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="four small shapes and short measurements: about a minute"
-    )
-    parser.add_argument("--kind", nargs="+", choices=sorted(cases.KINDS), help="only these layers")
-    parser.add_argument("--mode", nargs="+", choices=cases.MODES, help="only inference or only training")
+    parser.add_argument("--quick", action="store_true", help="small shapes and short measurements")
+    parser.add_argument("--section", nargs="+", choices=SECTIONS, help="only these tables")
+    parser.add_argument("--kind", nargs="+", choices=sorted(layers.KINDS), help="only these layers")
+    parser.add_argument("--mode", nargs="+", choices=layers.MODES, help="only inference or only training")
     parser.add_argument(
         "--shape",
         nargs="+",
@@ -41,7 +45,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="BxTxIxH",
         help="these shapes: sequences, steps, input, hidden",
     )
-    parser.add_argument("--threads", type=int, default=2, help="threads of both libraries (2)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of all libraries (2)")
     parser.add_argument(
         "--out", type=Path, default=RESULTS, help="folder of the JSON files (benchmarks/results)"
     )
@@ -54,27 +58,39 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     chosen = options(arguments)
     torch.set_num_threads(chosen.threads)
-    todo = cases.cases(
-        tuple(chosen.shape or (cases.QUICK if chosen.quick else cases.FULL)),
-        tuple(chosen.kind or cases.KINDS),
-        tuple(chosen.mode or cases.MODES),
-    )
-    about, mm, rows, console = machine.describe(), timing.MatrixRate(), list[Row](), Console()
-    with Live(console=console, refresh_per_second=4, transient=True) as live:
-        for row in run(
-            todo,
-            timing.QUICK if chosen.quick else timing.FULL,
-            mm,
-            starting=lambda case: live.update(report.screen(rows, about, mm, f"measuring {case} ...")),
-        ):
-            rows.append(row)
-    console.print(
-        report.screen(rows, about, mm, "Medians. Ratio: torch / elman, above 1 where elman is faster.")
-    )
-    wrong = [row for row in rows if row.wrong]
+    about, mm, console = machine.describe(), timing.MatrixRate(), Console()
+    found: dict[str, list[Row]] = {}
+    for name in chosen.section or SECTIONS:
+        found[name] = rows = list[Row]()
+        section = SECTIONS[name]
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
+
+            def starting(case: str, rows: list[Row] = rows, live: Live = live) -> None:
+                live.update(report.screen(about, mm, [report.table(rows)], f"measuring {case} ..."))
+
+            context = Context(
+                effort=timing.QUICK if chosen.quick else timing.FULL,
+                mm=mm,
+                threads=chosen.threads,
+                quick=chosen.quick,
+                kinds=chosen.kind or tuple(layers.KINDS),
+                modes=chosen.mode or layers.MODES,
+                shapes=chosen.shape,
+                starting=starting,
+            )
+            for row in section.rows(context):
+                rows.append(row)
+        means = grid.means(rows) if name == "layers" and len(rows) > 1 else None
+        console.print(report.table(rows, means, section.title))
+        console.print(section.note, style="dim")
+    console.print(report.screen(about, mm, [], "Times are medians; green: the target is reached, red: not."))
+    everything = [row for rows in found.values() for row in rows]
+    wrong = [row for row in everything if row.wrong]
     for row in wrong:
-        console.print(f"[red]{row.case}[/]: {row.wrong}. Not timed.", highlight=False)
-    path = report.save(report.document(rows, about, mm, chosen.quick), chosen.out)
+        console.print(f"[red]{row}[/]: {row.wrong}. Not timed.", highlight=False)
+    means = grid.means(found.get("layers", []))
+    content = report.document(found, about, mm, chosen.quick, means={k: vars(v) for k, v in means.items()})
+    path = report.save(content, chosen.out / report.name_of(content))
     console.print(f"Written to {path}", highlight=False)
     return 1 if wrong else 0
 

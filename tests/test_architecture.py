@@ -25,6 +25,7 @@ FLOORS = {
     "_engine": 2,
     "nn": 3,
     "data": 3,
+    "bench": 4,
     "train": 4,
     "tasks": 5,
     "estimators": 6,

@@ -1,4 +1,5 @@
-"""The command line: `elman train TASK`, `elman evaluate RUN`, `elman predict RUN`, `elman cells`.
+"""The command line: `elman train TASK`, `elman evaluate RUN`, `elman predict RUN`, `elman cells`,
+`elman bench`.
 
 It reads options and hands over; what is slow to import is imported once it is needed.
 """
@@ -28,6 +29,7 @@ USAGE = """elman: recurrent neural networks, whole.
   elman evaluate RUN --data DATA                   how a model does on other data
   elman predict RUN --data DATA --out FILE.csv     what a model says on data without labels
   elman cells                                      the recurrent cells
+  elman bench [--out FILE.json]                    how fast the layers are on this machine, beside torch.nn's
   elman --version
 
 `elman train TASK --help` lists all options; --debug shows the whole trace of an error.
@@ -69,6 +71,7 @@ def _dispatch(given: list[str]) -> int:
         "evaluate": _evaluate,
         "predict": _predict,
         "cells": _cells,
+        "bench": _bench,
     }
     if given[0] not in commands:
         raise unknown("command", given[0], commands)
@@ -200,6 +203,31 @@ def _cells(given: list[str]) -> int:
         about = (type(create(name)).__doc__ or "").strip().splitlines()
         print(f"{name:<12} {about[0] if about else ''}")
     return 0
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """Time the layers beside torch.nn's on this machine, in under two minutes. What is wrong is not timed."""
+
+    cell: tuple[str, ...] = ()
+    """rnn, gru, lstm: only these."""
+    shape: tuple[str, ...] = ()
+    """Sizes as BxTxIxH (sequences, steps, input, hidden), such as 32x100x128x128; else four small ones."""
+    mode: tuple[str, ...] = ()
+    """inference, training: only one of them."""
+    threads: int | None = None
+    """Threads of both libraries; by default as many as torch takes."""
+    seconds: float = 100.0
+    """Cases that would begin later than this are left out, and named."""
+    out: str | None = None
+    """A JSON file to write the figures to."""
+
+
+def _bench(given: list[str]) -> int:
+    options = _parse_job(_Bench, given, "elman bench")
+    from elman.bench.command import bench
+
+    return bench(_console(), **vars(options))
 
 
 def _parse_job(kind: type[Any], given: list[str], prog: str) -> Any:

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-import elman
+from elman import __version__
 from elman.backends import native
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def cpu() -> str:
@@ -33,6 +33,9 @@ def cores() -> int:
 
 
 def git(*arguments: str) -> str | None:
+    """What git says in elman's own checkout; None for a copy that is installed, wherever that stands."""
+    if not (ROOT / "csrc").is_dir():
+        return None
     try:
         done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -62,7 +65,7 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "elman": elman.__version__,
+        "elman": __version__,
         "threads": torch.get_num_threads(),
         "dtype": "float32",
         **commit(),
