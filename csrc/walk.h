@@ -35,16 +35,15 @@ struct PortRecord {
 
 struct SegmentRecord {
     PortRecord port;
-    int64_t length;  // of each head's part
+    int64_t length;
 };
 
-// K rows of `vectors` vectors: the columns [column, column + lanes) of a product's output, all of one head.
+// K rows of `vectors` vectors: the columns [column, column + lanes) of a product's output.
 struct Panel {
     Real* data;
     int64_t column;   // first column of out and of bias
     int32_t vectors;
     int32_t lanes;    // columns in it; the last vector may be partial, its other lanes are zero
-    int64_t head;     // which part of each segment it takes
 };
 
 struct StageRecord {
@@ -96,14 +95,13 @@ struct Walk {
     int32_t scratch_count;
 };
 
-// Rows of a weight, to be packed into one panel from its row `to` on.
+// One product's weight, to be packed into one panel.
 struct PackRecord {
     const Panel* panel;
-    const Real* weight;   // the first value that goes there
+    const Real* weight;   // weight[row0 + ...]
     int64_t stride;
     bool transposed;
-    int64_t inner;        // rows of the panel
-    int64_t to;
+    int64_t inner;         // K
 };
 
 // The functions of one instruction set.

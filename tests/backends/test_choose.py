@@ -77,7 +77,7 @@ def test_padding_may_hold_anything():
     x = torch.randn(5, 2, 3)
     x[3:, 1] = float("nan")
     for backend in ("engine", "reference"):
-        output, (final,) = recurrence(
+        (output,), (final,) = recurrence(
             program, x, parameters, [None], lengths=torch.tensor([5, 3]), backend=backend
         )
         gradients = torch.autograd.grad(output.sum() + final.sum(), list(parameters.values()))

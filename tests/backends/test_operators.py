@@ -17,7 +17,7 @@ def inputs(cell, lengths=None):
     x = torch.randn(5, 2, 3, requires_grad=True)
     parameters = [torch.randn(p.shape(sizes), requires_grad=True) for p in program.parameters]
     states = [torch.randn(2, sizes[s.width], requires_grad=True) for s in program.states]
-    return program.key, x, parameters, states, lengths, False, True
+    return program.key, False, [x, *parameters, *states], [], lengths, False, True
 
 
 @pytest.mark.parametrize("name", cells.names())
@@ -61,7 +61,7 @@ def test_gradients_of_gradients_whichever_reader_ran(name):
         torch.manual_seed(5)
         parameters = {p.name: torch.randn(p.shape(sizes), requires_grad=True) for p in program.parameters}
         x = torch.randn(4, 2, 3, requires_grad=True)
-        output, _ = recurrence(program, x, parameters, [None] * len(program.states), backend=backend)
+        (output,), _ = recurrence(program, x, parameters, [None] * len(program.states), backend=backend)
         (slope,) = torch.autograd.grad(output.square().sum(), x, create_graph=True)
         penalties[backend] = torch.autograd.grad(
             slope.square().sum(), [x, *parameters.values()], allow_unused=True

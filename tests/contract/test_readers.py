@@ -8,7 +8,6 @@ nothing here names one.
 from __future__ import annotations
 
 import importlib.util
-import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -55,6 +54,7 @@ class Problem(NamedTuple):
     states: list[Tensor] | None
     lengths: Tensor | None
     reverse: bool
+    all_states: bool = False
 
     def leaves(self) -> dict[str, Tensor]:
         initial = {f"initial {i}": state for i, state in enumerate(self.states or [])}
@@ -64,7 +64,7 @@ class Problem(NamedTuple):
         """Output, finals and the gradient of a random weighting of them, in every leaf."""
         used = {name: leaf.to(dtype).detach().requires_grad_() for name, leaf in self.leaves().items()}
         given = [used[f"initial {i}"] for i in range(len(self.states))] if self.states else None
-        output, finals = recurrence(
+        sequences, finals = recurrence(
             self.program,
             used["x"],
             {name: used[name] for name in self.parameters},
@@ -72,8 +72,11 @@ class Problem(NamedTuple):
             lengths=self.lengths,
             reverse=self.reverse,
             backend=backend,
+            all_states=self.all_states,
         )
-        found = {"output": output, **{f"final {i}": final for i, final in enumerate(finals)}}
+        assert len(sequences) == (len(finals) if self.all_states else 1)
+        found = {f"sequence {i}": sequence for i, sequence in enumerate(sequences)}
+        found |= {f"final {i}": final for i, final in enumerate(finals)}
         generator = torch.Generator().manual_seed(17)
         loss = sum(
             (v * torch.randn(v.shape, generator=generator, dtype=torch.float64).to(dtype)).sum()
@@ -87,10 +90,17 @@ class Problem(NamedTuple):
 
 
 def problem(
-    program: Program, hidden: int, steps: int, batch: int, *, ragged: bool, reverse: bool, given: bool
+    program: Program,
+    hidden: int,
+    steps: int,
+    batch: int,
+    *,
+    ragged: bool,
+    reverse: bool,
+    given: bool,
+    all_states: bool = False,
 ) -> Problem:
-    heads = math.lcm(*(p.heads for p in program.parameters))  # sizes that all of them share evenly
-    sizes = {"I": heads * INPUT, "H": heads * hidden, "P": heads * ((hidden + 1) // 2)}
+    sizes = {"I": INPUT, "H": hidden, "P": (hidden + 1) // 2}
     scale = hidden**-0.5
 
     def draw(*shape: int) -> Tensor:
@@ -103,14 +113,18 @@ def problem(
     lengths = torch.tensor([[steps, 0, (steps + 1) // 2, 1][b % 4] for b in range(batch)]) if ragged else None
     if lengths is not None:
         lengths = lengths.clamp(max=steps).to(torch.int64)
-    return Problem(program, draw(steps, batch, sizes["I"]), parameters, states, lengths, reverse)
+    return Problem(program, draw(steps, batch, INPUT), parameters, states, lengths, reverse, all_states)
 
 
 def problems(program: Program, hidden: int, steps: int) -> Iterator[Problem]:
-    """All ways to walk at one size: direction, ragged or not, states given or not; an empty batch too."""
+    """All ways to walk at one size: direction, ragged or not, states given or not, the output or every state
+    handed out in every pair with those; an empty batch too."""
     for number in range(8):
         ragged, reverse, given = bool(number & 1), bool(number & 2), bool(number & 4)
-        yield problem(program, hidden, steps, 4, ragged=ragged, reverse=reverse, given=given)
+        every = ragged ^ reverse ^ given
+        yield problem(
+            program, hidden, steps, 4, ragged=ragged, reverse=reverse, given=given, all_states=every
+        )
     yield problem(program, hidden, steps, 0, ragged=False, reverse=False, given=True)
     yield problem(program, hidden, steps, 1, ragged=False, reverse=True, given=True)
 
@@ -176,7 +190,7 @@ def test_reference_agrees_with_finite_differences(case: Case, reverse: bool) -> 
 
     def run(*values: Tensor) -> tuple[Tensor, ...]:
         named = dict(zip(leaves, values, strict=True))
-        output, finals = recurrence(
+        sequences, finals = recurrence(
             given.program,
             named["x"],
             {name: named[name] for name in given.parameters},
@@ -184,20 +198,21 @@ def test_reference_agrees_with_finite_differences(case: Case, reverse: bool) -> 
             lengths=given.lengths,
             reverse=reverse,
             backend="reference",
+            all_states=True,
         )
-        return output, *finals
+        return *sequences, *finals
 
     assert torch.autograd.gradcheck(run, tuple(leaves.values()))
     assert torch.autograd.gradgradcheck(run, tuple(leaves.values()), fast_mode=True)
 
 
 class Novelty(Cell):
-    """A cell that the library does not know: two states, one product after another, one block-diagonal."""
+    """A cell that the library does not know: two states, one product after another."""
 
     states = (State("h"), State("m"))
 
     def step(self, x: Any, h: Any, m: Any) -> tuple[Any, Any]:
-        m = self.vector("decay") * m + self.project(x, "x") + self.project(h, "h", bias=False, heads=2)
+        m = self.vector("decay") * m + self.project(x, "x") + self.project(h, "h", bias=False)
         return tanh(self.project(sigmoid(m) * h, "o")) + m, m
 
 

@@ -79,5 +79,5 @@ def test_activations_are_torch_s(name):
     program = cells.RNN(name).program(bias=False)
     x = torch.linspace(-5, 5, 101, dtype=torch.float64).reshape(1, 101, 1)
     parameters = {"weight_ih": torch.ones(1, 1).double(), "weight_hh": torch.zeros(1, 1).double()}
-    output, _ = recurrence(program, x, parameters, [None], backend="reference")
+    (output,), _ = recurrence(program, x, parameters, [None], backend="reference")
     torch.testing.assert_close(output, function(x), rtol=1e-12, atol=1e-12)

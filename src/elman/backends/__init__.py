@@ -21,10 +21,15 @@ def recurrence(
     parameters: Mapping[str, Tensor],
     states: Sequence[Tensor | None],
     *,
+    masks: Mapping[str, Tensor] | None = None,
     lengths: Tensor | None = None,
+    resets: Tensor | None = None,
     reverse: bool = False,
     backend: str = "auto",
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+    memory: str = "fast",
+    all_states: bool = False,
+    products: torch.dtype | None = None,
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Run a Program over time.
 
     Args:
@@ -32,21 +37,31 @@ def recurrence(
         x: (T, B, I), time first.
         parameters: a tensor for each name in `program.parameters`, of that parameter's shape.
         states: one tensor (B, W) for each state before the first step, or None for zeros.
+        masks: a tensor for each name in `program.masks`, (B, W) for all steps or (T, B, W); no gradient
+            reaches them.
         lengths: (B,) int64 on the CPU, each in 0 … T: steps of each sequence; None means T for all.
+        resets: not served yet.
         reverse: walk each sequence from its last step to its first.
         backend: "auto", "engine" or "reference".
+        memory: "fast"; "low" is not served yet.
+        all_states: hand out every state at every step, rather than the first one.
+        products: the type in which matrix products take their operands; None: that of x. Others are not
+            served yet.
 
     Returns:
-        output (T, B, W of the first state), 0 past each length; and each state (B, W) at its sequence's end.
+        The first state, or every state with `all_states`, at every step, each (T, B, W), 0 past each length;
+        and each state (B, W) at its sequence's end.
 
     Raises:
         ArgumentError: an unknown backend. BackendError: a named backend that cannot serve these tensors.
     """
+    if resets is not None or memory != "fast" or products is not None:
+        raise NotImplementedError("resets, memory and products are not served yet")
     reader = choose(program, x.device, x.dtype, backend)
     if lengths is not None:  # what stands in the padding must not matter, NaN included
         steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
         x = x.masked_fill((steps >= lengths.to(x.device)).unsqueeze(2), 0.0)
-    given = Given(x, parameters, states, lengths, reverse)
+    given = Given(x, parameters, states, masks or {}, lengths, reverse, all_states)
     return engine.run(program, given) if reader == "engine" else reference.run(program, given)
 
 

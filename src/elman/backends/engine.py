@@ -6,15 +6,13 @@ steps, after the loop. So do the projections of x where there are few sequences,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-from elman.backends import native, operators, passes, reference
+from elman.backends import autograd, native, operators, passes, reference
 from elman.backends.given import Given
-from elman.backends.tensors import Compiled, Results, compiled
+from elman.backends.tensors import compiled
 from elman.program import Program
 
 
@@ -40,70 +38,18 @@ def describe() -> str:
     return f"{native.isa()} kernels, {torch.get_num_threads()} thread(s)"
 
 
-def run(program: Program, given: Given) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """As `reference.run`."""
-    plans = compiled(program)
-    tensors = given.tensors()
-    keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """As `reference.run`. Forward-mode derivatives come from there."""
+    if forward_ad._current_level >= 0:
+        return reference.run(program, given)
+    plans = compiled(program, given.all_states)
+    tensors = given.tensors(program)
+    keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors[: plans.leaves])
     if torch.compiler.is_compiling():
-        results = operators.run(program, given, keep)
-    elif keep:
-        results = _Recurrence.apply(plans, given.lengths, given.reverse, *tensors)
+        results = operators.run(plans, given, keep)
+    elif keep or autograd.transformed():
+        results = autograd.Recurrence.apply(plans, given.reverse, *tensors)
     else:
-        results = passes.forward(plans, given, keep=False).flat()
-    return results[0], tuple(results[1 : 1 + len(program.states)])
-
-
-class _Recurrence(torch.autograd.Function):
-    """The engine under autograd, outside of torch.compile: the operator with less around it, and gradients
-    that can be differentiated again."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, plans: Compiled, lengths: Tensor | None, reverse: bool, *tensors: Tensor | None
-    ) -> tuple[Tensor, ...]:
-        results = passes.forward(plans, _given(plans, tensors, lengths, reverse), keep=True).flat()
-        ctx.plans, ctx.reverse = plans, reverse
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*tensors, *results, lengths)
-        ctx.mark_non_differentiable(*results[1 + len(plans.program.states) :])
-        return tuple(results)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        plans, (*saved, lengths) = ctx.plans, ctx.saved_tensors
-        count = 1 + len(plans.program.parameters) + len(plans.program.states)
-        given = _given(plans, saved[:count], lengths, ctx.reverse)
-        wanted = gradients[: 1 + len(plans.program.states)]
-        if torch.is_grad_enabled():
-            found = _differentiably(plans, given, wanted)
-        else:
-            kept = Results.from_flat(plans, saved[count:])
-            found = passes.backward(plans, given, kept, wanted, with_x=ctx.needs_input_grad[3])
-        return None, None, None, *found
-
-
-def _given(plans: Compiled, tensors: Sequence[Tensor | None], lengths: Tensor | None, reverse: bool) -> Given:
-    """Back from `Given.tensors`."""
-    x, *rest = tensors
-    assert x is not None
-    names = [p.name for p in plans.program.parameters]
-    parameters: dict[str, Any] = dict(zip(names, rest, strict=False))
-    return Given(x, parameters, rest[len(names) :], lengths, reverse)
-
-
-def _differentiably(
-    plans: Compiled, given: Given, gradients: Sequence[Tensor | None]
-) -> Sequence[Tensor | None]:
-    """The gradients of `given.tensors()` through the reference reader, to be differentiated again."""
-    tensors = [t if t is None or t.requires_grad else t.detach().requires_grad_() for t in given.tensors()]
-    output, finals = reference.run(plans.program, _given(plans, tensors, given.lengths, given.reverse))
-    pairs = [(o, g) for o, g in zip((output, *finals), gradients, strict=True) if g is not None]
-    outputs, weights = zip(*pairs, strict=True)
-    inputs = [t for t in tensors if t is not None]
-    found = iter(
-        torch.autograd.grad(
-            outputs, inputs, weights, create_graph=True, allow_unused=True, materialize_grads=True
-        )
-    )
-    return [None if t is None else next(found) for t in tensors]
+        results = passes.forward(plans, given, keep=False).flat(plans)
+    shown = len(plans.shown)
+    return tuple(results[:shown]), tuple(results[shown : plans.outputs])

@@ -3,29 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from elman.program import Program, Stream
 
 
-@dataclass(frozen=True)
-class Given:
-    """The arguments of `elman.backends.recurrence`: x (T, B, I), parameters by name, a tensor (B, W) or None
-    (zeros) for each state, lengths (B,) or None, and the direction."""
+class Given(NamedTuple):
+    """The arguments of `elman.backends.recurrence`.
+
+    x: (T, B, I). parameters: by name. states: (B, W) each, or None for zeros. masks: by name, (B, W) or
+    (T, B, W). lengths: (B,) or None. all_states: whether every state is handed out at every step.
+    """
 
     x: Tensor
     parameters: Mapping[str, Tensor]
     states: Sequence[Tensor | None]
+    masks: Mapping[str, Tensor] = {}
     lengths: Tensor | None = None
     reverse: bool = False
+    all_states: bool = False
 
-    def tensors(self) -> list[Tensor | None]:
-        """Everything a gradient may be asked for: x, the parameters, the states."""
-        return [self.x, *self.parameters.values(), *self.states]
+    def tensors(self, program: Program) -> list[Tensor | None]:
+        """All tensors: first those a gradient may be asked for, x, the parameters and the states; then the
+        masks and the lengths."""
+        parameters = [self.parameters[p.name] for p in program.parameters]
+        masks = [self.masks[m.name] for m in program.masks]
+        return [self.x, *parameters, *self.states, *masks, self.lengths]
+
+    @staticmethod
+    def of(program: Program, tensors: Sequence[Tensor | None], reverse: bool, all_states: bool) -> Given:
+        """Back from `tensors`."""
+        given: list[Any] = list(tensors)
+        states = 1 + len(program.parameters)
+        masks = states + len(program.states)
+        return Given(
+            given[0],
+            {p.name: t for p, t in zip(program.parameters, given[1:states], strict=True)},
+            given[states:masks],
+            {m.name: t for m, t in zip(program.masks, given[masks:-1], strict=True)},
+            given[-1],
+            reverse,
+            all_states,
+        )
 
 
 def sizes_of(program: Program, given: Given) -> dict[str, int]:
@@ -35,7 +57,7 @@ def sizes_of(program: Program, given: Given) -> dict[str, int]:
         shape = given.parameters[parameter.name].shape
         sizes[parameter.width] = shape[0] // parameter.gates
         if parameter.columns is not None:
-            sizes[parameter.columns] = shape[1] * parameter.heads
+            sizes[parameter.columns] = shape[1]
     return sizes
 
 
@@ -60,20 +82,7 @@ def _project(program: Program, stream: Stream, given: Given) -> Tensor:
     weight = given.parameters[stream.weight]
     bias = None if stream.bias is None else given.parameters[stream.bias]
     rows = stream_rows(program, stream, weight)
-    return linear(given.x, weight[rows], None if bias is None else bias[rows], stream.count, stream.heads)
-
-
-def linear(operand: Tensor, weight: Tensor, bias: Tensor | None, gates: int, heads: int) -> Tensor:
-    """operand (…, C) · Wᵀ + bias for `gates` gates of W rows, (…, gates · W).
-
-    With several heads, weight (gates · W, C / heads) is block-diagonal: the rows of head n in each gate take
-    the operand's n-th part.
-    """
-    if heads == 1:
-        return F.linear(operand, weight, bias)
-    blocks = weight.unflatten(0, (gates, heads, -1))
-    result = torch.einsum("...nc,gnwc->...gnw", operand.unflatten(-1, (heads, -1)), blocks).flatten(-3)
-    return result if bias is None else result + bias
+    return F.linear(given.x, weight[rows], None if bias is None else bias[rows])
 
 
 def stream_rows(program: Program, stream: Stream, weight: Tensor) -> slice:

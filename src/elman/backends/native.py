@@ -77,7 +77,6 @@ def _encode(plan: Plan) -> Any:
                 out=_port(stage.out),
                 bias=None if stage.bias is None else _port(stage.bias),
                 accumulate=stage.accumulate,
-                heads=stage.heads,
             )
         else:
             encoded.add_vector(
@@ -188,6 +187,6 @@ class _Handed:
             tensor = tensor.contiguous()
             strides = tensor.stride()
         self.alive.append(tensor)
-        if len(shape) == 3 and tensor.numel() >= _LARGE:
+        if len(shape) == 3 and tensor.numel() >= _LARGE and strides[0]:  # a stride of 0: a mask of few rows
             _ask_for_large_pages(tensor)
         return tensor.data_ptr(), strides[0] if len(shape) == 3 else 0, strides[-2] if len(shape) > 1 else 0

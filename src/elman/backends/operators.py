@@ -11,75 +11,86 @@ from torch import Tensor
 from elman.backends import passes
 from elman.backends.given import Given, initial_states, sizes_of
 from elman.backends.tensors import Compiled, Results
-from elman.program import Program
 
 
-def run(program: Program, given: Given, keep: bool) -> list[Tensor]:
-    """The operator on what one run is given; results as `Results.flat`."""
-    parameters = [given.parameters[p.name] for p in program.parameters]
-    states = initial_states(program, given)
-    return recurrence(program.key, given.x, parameters, states, given.lengths, given.reverse, keep)
+def run(plans: Compiled, given: Given, keep: bool) -> list[Tensor]:
+    """The operator on what one run is given; results as `Results.flat`.
+
+    Gradients reach lists of tensors only where every entry is one, so states that are not given are zeros.
+    """
+    program = plans.program
+    leaves = [
+        given.x,
+        *(given.parameters[p.name] for p in program.parameters),
+        *initial_states(program, given),
+    ]
+    masks = [given.masks[m.name] for m in program.masks]
+    return recurrence(program.key, plans.all_states, leaves, masks, given.lengths, given.reverse, keep)
 
 
 @torch.library.custom_op("elman::recurrence", mutates_args=())
 def recurrence(
     program: str,
-    x: Tensor,
-    parameters: Sequence[Tensor],
-    states: Sequence[Tensor],
+    all_states: bool,
+    leaves: Sequence[Tensor],
+    masks: Sequence[Tensor],
     lengths: Tensor | None,
     reverse: bool,
     keep: bool,
 ) -> list[Tensor]:
-    """`passes.forward`; `program` is the key of a prepared Program, `parameters` are in its order."""
-    plans = Compiled.by_key(program)
-    return passes.forward(plans, Given(x, plans.named(parameters), states, lengths, reverse), keep).flat()
+    """`passes.forward`; `program` is the key of a prepared Program, `leaves` are x, parameters and states."""
+    plans = Compiled.by_key(program, all_states)
+    given = plans.given([*leaves, *masks, lengths], reverse)
+    return passes.forward(plans, given, keep).flat(plans)
 
 
 @recurrence.register_fake
-def _(program, x, parameters, states, lengths, reverse, keep):  # type: ignore[no-untyped-def]
-    plans = Compiled.by_key(program)
-    sizes = sizes_of(plans.program, Given(x, plans.named(parameters), states))
-    return Results.empty(plans, sizes, x, keep).flat()
+def _(program, all_states, leaves, masks, lengths, reverse, keep):  # type: ignore[no-untyped-def]
+    plans = Compiled.by_key(program, all_states)
+    given = plans.given([*leaves, *masks, lengths], reverse)
+    return Results.empty(plans, sizes_of(plans.program, given), given.x, keep).flat(plans)
 
 
 @torch.library.custom_op("elman::recurrence_backward", mutates_args=())
 def recurrence_backward(
     program: str,
-    gradients: Sequence[Tensor],
-    x: Tensor,
-    parameters: Sequence[Tensor],
-    states: Sequence[Tensor],
-    kept: Sequence[Tensor],
+    all_states: bool,
+    gradients: Sequence[Tensor | None],
+    leaves: Sequence[Tensor],
+    masks: Sequence[Tensor],
     lengths: Tensor | None,
     reverse: bool,
+    kept: Sequence[Tensor],
+    with_x: bool,
 ) -> list[Tensor]:
-    """`passes.backward`: the gradients of x, the parameters and the states."""
-    plans = Compiled.by_key(program)
-    given = Given(x, plans.named(parameters), states, lengths, reverse)
-    found = passes.backward(plans, given, Results.from_flat(plans, kept), gradients)
+    """`passes.backward`: the gradients of x (with `with_x`), the parameters and the states."""
+    plans = Compiled.by_key(program, all_states)
+    given = plans.given([*leaves, *masks, lengths], reverse)
+    found = passes.backward(plans, given, Results.from_flat(plans, kept), gradients, with_x)
     return [gradient for gradient in found if gradient is not None]
 
 
 @recurrence_backward.register_fake
-def _(program, gradients, x, parameters, states, kept, lengths, reverse):  # type: ignore[no-untyped-def]
-    return [t.new_empty(t.shape) for t in (x, *parameters, *states)]
+def _(program, all_states, gradients, leaves, masks, lengths, reverse, kept, with_x):  # type: ignore[no-untyped-def]
+    return [leaf.new_empty(leaf.shape) for leaf in leaves[0 if with_x else 1 :]]
 
 
 def _save(ctx: Any, inputs: tuple, output: list[Tensor]) -> None:
-    program, x, parameters, states, lengths, reverse, _ = inputs
-    ctx.program, ctx.reverse = program, reverse
-    ctx.counts = (len(parameters), len(states))
-    ctx.save_for_backward(x, *parameters, *states, *output, lengths)
+    ctx.program, ctx.all_states, leaves, masks, lengths, ctx.reverse, _ = inputs
+    ctx.counts = len(leaves), len(masks)
+    ctx.save_for_backward(*leaves, *masks, lengths, *output)
 
 
 def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple:
-    x, *rest, lengths = ctx.saved_tensors
     n, m = ctx.counts
-    parameters, states, kept = rest[:n], rest[n : n + m], rest[n + m :]
-    wanted = [torch.zeros_like(k) if g is None else g for g, k in zip(gradients[: 1 + m], kept, strict=False)]
-    found = recurrence_backward(ctx.program, wanted, x, parameters, states, kept, lengths, ctx.reverse)
-    return None, found[0], found[1 : 1 + n], found[1 + n :], None, None, None
+    saved = ctx.saved_tensors
+    leaves, masks, lengths, kept = saved[:n], saved[n : n + m], saved[n + m], saved[n + m + 1 :]
+    wanted = gradients[: Compiled.by_key(ctx.program, ctx.all_states).outputs]
+    with_x = ctx.needs_input_grad[2][0]
+    found = recurrence_backward(
+        ctx.program, ctx.all_states, wanted, leaves, masks, lengths, ctx.reverse, kept, with_x
+    )
+    return None, None, found if with_x else [None, *found], [None] * m, None, None, None
 
 
 recurrence.register_autograd(_differentiate, setup_context=_save)

@@ -13,7 +13,7 @@ from elman.backends.tensors import Adjoints, Compiled, Results, adjoint_arrays, 
 
 
 def forward(plans: Compiled, given: Given, keep: bool) -> Results:
-    """Output and final states; with `keep` also what the backward pass reads."""
+    """The states over time and at the end; with `keep` also what the backward pass reads."""
     sizes = sizes_of(plans.program, given)
     inside = plans.inside(given.x.shape[1])
     plan = plans.forward(sizes, keep, inside).plan
@@ -25,12 +25,20 @@ def forward(plans: Compiled, given: Given, keep: bool) -> Results:
 
 
 def backward(
-    plans: Compiled, given: Given, kept: Results, gradients: Sequence[Tensor | None], with_x: bool = True
+    plans: Compiled,
+    given: Given,
+    kept: Results,
+    gradients: Sequence[Tensor | None],
+    with_x: bool = True,
+    samples: int = 0,
 ) -> list[Tensor | None]:
-    """The gradient of each of `given.tensors()`, from those of the output and the final states (None: zero).
+    """The gradient of x, of each parameter and of each state (None: zero), from those of the sequences handed out and the
+    final states (None: zero).
 
     `kept` is what `forward` returned. Without `with_x`, the gradient of x is not computed.
     """
+    if samples:
+        raise NotImplementedError("gradients of each sample are not served yet")
     inside = with_x and plans.inside(given.x.shape[1])
     plan = plans.adjoint(sizes_of(plans.program, given), inside)
     streams = project_streams(plans.program, given) if plans.reads_streams else []

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from elman.backends.given import Given, initial_states, linear, project_streams
+from elman.backends.given import Given, initial_states, project_streams
 from elman.program import Program
 from elman.program.graph import Instruction, Product, Value
 
@@ -39,34 +40,37 @@ class TorchMath:
 _MATH = TorchMath()
 
 
-def run(program: Program, given: Given) -> tuple[Tensor, tuple[Tensor, ...]]:
+def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """The loop over time; results as `elman.backends.recurrence` returns them."""
     streams = project_streams(program, given)
     current = initial_states(program, given)
-    empty = given.x.new_zeros((0, *current[0].shape))
+    shown = len(current) if given.all_states else 1
+    empty = tuple(state.new_zeros((0, *state.shape)) for state in current[:shown])
     lengths = None if given.lengths is None else given.lengths.to(given.x.device)
-    step = _Step(program, given.parameters)
-    outputs: list[Tensor] = []
+    step = _Step(program, given)
+    outputs: list[list[Tensor]] = []
     steps = range(given.x.shape[0])
     for t in reversed(steps) if given.reverse else steps:
-        new = step([stream[t] for stream in streams], current)
+        new = step(t, [stream[t] for stream in streams], current)
         if lengths is not None:
             active = (t < lengths).unsqueeze(1)
-            outputs.append(torch.where(active, new[0], torch.zeros_like(new[0])))
+            outputs.append([torch.where(active, n, torch.zeros_like(n)) for n in new[:shown]])
             current = [torch.where(active, n, c) for n, c in zip(new, current, strict=True)]
         else:
-            outputs.append(new[0])
+            outputs.append(new[:shown])
             current = new
     if given.reverse:
         outputs.reverse()
-    return torch.stack(outputs) if outputs else empty, tuple(current)
+    sequences = tuple(torch.stack(steps) for steps in zip(*outputs, strict=True)) if outputs else empty
+    return sequences, tuple(current)
 
 
 class _Step:
     """One time step, with the parameters' gates sliced once."""
 
-    def __init__(self, program: Program, parameters: Mapping[str, Tensor]) -> None:
+    def __init__(self, program: Program, given: Given) -> None:
         self.program = program
+        parameters = given.parameters
         self.products = {
             node: _gates(program, node, parameters)
             for node in program.graph.nodes
@@ -77,9 +81,15 @@ class _Step:
             if source.kind == "vector":
                 gates = program.parameter(source.name).gates
                 self.vectors[value] = parameters[source.name].chunk(gates)[source.gate]
+        self.masks = {
+            value: given.masks[source.name]
+            for source, value in program.graph.inputs.items()
+            if source.kind == "mask"
+        }
 
-    def __call__(self, streams: Sequence[Tensor], states: Sequence[Tensor]) -> list[Tensor]:
+    def __call__(self, t: int, streams: Sequence[Tensor], states: Sequence[Tensor]) -> list[Tensor]:
         values: dict[Value | None, Tensor] = {**self.vectors}
+        values.update({value: mask if mask.dim() == 2 else mask[t] for value, mask in self.masks.items()})
         for gates, tensor in zip(self.program.stream_values, streams, strict=True):
             values.update(zip(gates, _blocks(tensor, len(gates)), strict=True))
         for (before, _), tensor in zip(self.program.state_values, states, strict=True):
@@ -89,8 +99,10 @@ class _Step:
             if isinstance(node, Instruction):
                 values[node.out] = node.op.arithmetic(_MATH, *operands, *node.immediates)
             else:
-                result = linear(operands[0], *self.products[node], node.count, node.heads)
-                values.update(zip(node.outs, _blocks(result, node.count), strict=True))
+                weight, bias = self.products[node]
+                values.update(
+                    zip(node.outs, _blocks(F.linear(operands[0], weight, bias), node.count), strict=True)
+                )
         rows = states[0].shape[0]  # a state made of parameters alone has no batch yet
         return [values[after].expand(rows, -1) for _, after in self.program.state_values]
 

@@ -20,20 +20,30 @@ MANY_ROWS = 16
 
 
 class Compiled:
-    """A Program with its adjoint, and its plans for each set of sizes; made once for each Program."""
+    """A Program with its adjoint, and its plans for each set of sizes; made once for each Program, and once
+    more where all states are handed out."""
 
-    _by_key: ClassVar[dict[str, Compiled]] = {}
+    _by_key: ClassVar[dict[tuple[str, bool], Compiled]] = {}
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, all_states: bool) -> None:
         self.program = program
-        self.derived = adjoint(program)
+        self.all_states = all_states
+        self.derived = adjoint(program, all_states)
+        #: states whose values at every step are handed out
+        self.shown = tuple(s.name for s in (program.states if all_states else program.states[:1]))
+        #: how many tensors a run is given, how many of them a gradient may be asked for, how many are handed out
+        self.leaves = 1 + len(program.parameters) + len(program.states)
+        self.inputs = self.leaves + len(program.masks) + 1
+        self.outputs = len(self.shown) + len(program.states)
         graphs = (program.graph, self.derived.graph)
         #: names of the instructions that either pass uses
         self.operations = tuple(sorted({i.op.name for graph in graphs for i in instructions(graph)}))
         read = {(s.kind, s.name) for s in (*self.derived.graph.inputs, *self.derived.operands)}
-        #: states whose values at every step the backward pass reads; the output's are there anyway
+        #: further states whose values at every step the backward pass reads
         self.kept_states = tuple(
-            s.name for s in program.states[1:] if ("state", s.name) in read or ("after", s.name) in read
+            s.name
+            for s in program.states[len(self.shown) :]
+            if ("state", s.name) in read or ("after", s.name) in read
         )
         #: whether the backward pass reads the projections of x
         self.reads_streams = any(kind == "stream" for kind, _ in read)
@@ -41,13 +51,23 @@ class Compiled:
         self._adjoint: dict[tuple, AdjointPlan] = {}
 
     @classmethod
-    def by_key(cls, key: str) -> Compiled:
+    def by_key(cls, key: str, all_states: bool) -> Compiled:
         """The compiled Program with that `Program.key`."""
-        return cls._by_key[key]
+        compiled = cls._by_key[key, False]
+        if not all_states or len(compiled.program.states) == 1:
+            return compiled
+        if (key, True) not in cls._by_key:
+            cls._by_key[key, True] = Compiled(compiled.program, True)
+        return cls._by_key[key, True]
 
-    def named(self, parameters: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Parameters in the Program's order, by name."""
-        return {p.name: tensor for p, tensor in zip(self.program.parameters, parameters, strict=True)}
+    def given(self, tensors: Sequence[Tensor | None], reverse: bool) -> Given:
+        """Back from `Given.tensors`."""
+        return Given.of(self.program, tensors, reverse, self.all_states)
+
+    def split(self, tensors: Sequence[Tensor | None]) -> tuple[Sequence[Tensor | None], Results]:
+        """`Given.tensors` and, behind them, what was kept."""
+        kept: Sequence[Any] = tensors[self.inputs :]
+        return tensors[: self.inputs], Results.from_flat(self, kept)
 
     def inside(self, batch: int) -> bool:
         """Whether x is projected within the loop: with enough rows for the engine's product to run at its
@@ -70,21 +90,20 @@ class Compiled:
         return self._adjoint[key]
 
 
-def compiled(program: Program) -> Compiled:
+def compiled(program: Program, all_states: bool = False) -> Compiled:
     """The compiled form of a Program, derived at its first use."""
-    if program.key not in Compiled._by_key:
-        Compiled._by_key[program.key] = Compiled(program)
-    return Compiled._by_key[program.key]
+    if (program.key, False) not in Compiled._by_key:
+        Compiled._by_key[program.key, False] = Compiled(program, False)
+    return Compiled.by_key(program.key, all_states)
 
 
 @dataclass(frozen=True)
 class Results:
-    """What the forward pass writes: the output (T, B, W), each final state (B, W), and for the backward pass
-    the states over time by name (the output among them) and the saved values (T, B, S)."""
+    """What the forward pass writes: states over time (T, B, W) by name, those that are handed out first; each
+    final state (B, W); and for the backward pass the saved values (T, B, S)."""
 
-    output: Tensor
-    finals: Sequence[Tensor]
     sequences: Mapping[str, Tensor]
+    finals: Sequence[Tensor]
     saved: Tensor | None
 
     @staticmethod
@@ -93,25 +112,25 @@ class Results:
         steps, batch = x.shape[:2]
         states = plans.program.states
         widths = {state.name: sizes[state.width] for state in states}
-        output = x.new_empty(steps, batch, widths[states[0].name])
+        names = (*plans.shown, *plans.kept_states) if keep else plans.shown
+        sequences = {name: x.new_empty(steps, batch, widths[name]) for name in names}
         finals = [x.new_empty(batch, width) for width in widths.values()]
-        sequences = {name: x.new_empty(steps, batch, widths[name]) for name in plans.kept_states if keep}
         width = sum(sizes[value.width] for value in plans.derived.saved)
-        saved = x.new_empty(steps, batch, width) if keep else None
-        return Results(output, finals, {states[0].name: output, **sequences}, saved)
+        return Results(sequences, finals, x.new_empty(steps, batch, width) if keep else None)
 
-    def flat(self) -> list[Tensor]:
-        """As a list: output, finals, further sequences, saved."""
-        further = list(self.sequences.values())[1:]
-        return [self.output, *self.finals, *further, *([] if self.saved is None else [self.saved])]
+    def flat(self, plans: Compiled) -> list[Tensor]:
+        """As a list: sequences handed out, finals, further sequences, saved."""
+        sequences, shown = list(self.sequences.values()), len(plans.shown)
+        further = sequences[shown:] if self.saved is None else [*sequences[shown:], self.saved]
+        return [*sequences[:shown], *self.finals, *further]
 
     @staticmethod
     def from_flat(plans: Compiled, tensors: Sequence[Tensor]) -> Results:
         """Back from the list of a run with `keep`."""
-        states = plans.program.states
-        further = tensors[1 + len(states) : -1]
-        sequences = {states[0].name: tensors[0], **dict(zip(plans.kept_states, further, strict=True))}
-        return Results(tensors[0], tensors[1 : 1 + len(states)], sequences, tensors[-1])
+        shown, end = len(plans.shown), len(plans.shown) + len(plans.program.states)
+        names = (*plans.shown, *plans.kept_states)
+        sequences = dict(zip(names, (*tensors[:shown], *tensors[end:-1]), strict=True))
+        return Results(sequences, tensors[shown:end], tensors[-1])
 
 
 def forward_arrays(
@@ -152,13 +171,15 @@ def adjoint_arrays(
     gradients: Sequence[Tensor | None],
     to: Adjoints,
 ) -> list[Any]:
-    """One entry for each buffer of an adjoint plan; `gradients`: of the output and the final states."""
+    """One entry for each buffer of an adjoint plan; `gradients`: of the sequences handed out and the final
+    states."""
     found = _shared(plans, given, streams) | {("saved", ""): kept.saved, ("sums", ""): to.sums}
     found |= {("stash", name): tensor for name, tensor in to.stash.items()} | {("dx", ""): to.x}
-    found["gradient", plans.program.states[0].name] = gradients[0]
+    found |= {("gradient", name): g for name, g in zip(plans.shown, gradients, strict=False)}
+    of_finals = gradients[len(plans.shown) :]
     for number, state in enumerate(plans.program.states):
         sequence = kept.sequences.get(state.name)
-        found["carry", state.name] = (gradients[1 + number], None, to.initial[number])
+        found["carry", state.name] = (of_finals[number], None, to.initial[number])
         found["after", state.name] = sequence
         found["before", state.name] = (sequence, given.states[number])
     return [found.get((b.role, b.name)) for b in plan.buffers]
@@ -169,4 +190,6 @@ def _shared(plans: Compiled, given: Given, streams: Sequence[Tensor]) -> dict[tu
         ("parameter", name): tensor for name, tensor in given.parameters.items()
     }
     found["stream", "x"] = given.x
+    for name, mask in given.masks.items():
+        found["mask", name] = mask if mask.dim() == 3 else mask.expand(given.x.shape[0], -1, -1)
     return found | {("stream", s.name): t for s, t in zip(plans.program.streams, streams, strict=False)}

@@ -181,7 +181,7 @@ class Recurrent(Module):
             outputs = []
             for direction in range(1 + self.bidirectional):
                 place = len(finals)
-                output, final = recurrence(
+                (output,), final = recurrence(
                     self.program,
                     x,
                     {p: getattr(self, n) for p, n in zip(self._names, self._all_weights[place], strict=True)},

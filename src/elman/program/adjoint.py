@@ -1,7 +1,7 @@
 """The adjoint of a Program: reverse mode over the same instruction table, itself a Graph of one time step.
 
 Walking the steps backward, each adjoint step takes the gradient of the states after the step (from the later
-step, `carry`, and for the output also from above, `gradient`) and gives the gradient of the states before it,
+step, `carry`, and for the output or every state also from above, `gradient`) and gives the gradient of the states before it,
 of the streams, and of every product's result. From the last two the weight gradients follow outside the loop,
 as one large product over all steps.
 """
@@ -32,15 +32,15 @@ class Adjoint:
     operands: tuple[Source, ...]
 
 
-def adjoint(program: Program) -> Adjoint:
-    """Derive the adjoint step.
+def adjoint(program: Program, all_states: bool = False) -> Adjoint:
+    """Derive the adjoint step; with `all_states` every state has a gradient from above, else the output alone.
 
     What the backward pass needs is stored, unless it is cheap and follows from what is there anyway.
     """
-    probe = _Derivation(program, saved=None)
+    probe = _Derivation(program, saved=None, all_states=all_states)
     probe.derive()
     saved = _choose_saved(program, probe.needed())
-    derivation = _Derivation(program, saved)
+    derivation = _Derivation(program, saved, all_states)
     derivation.derive()
     operands = tuple(derivation.source_of(node.operands[0]) for node in products(program.graph))
     return Adjoint(derivation.graph, saved, operands)
@@ -77,9 +77,10 @@ def _choose_saved(program: Program, needed: set[Value]) -> tuple[Value, ...]:
 class _Derivation:
     """One pass of reverse mode. With `saved=None` it only collects which forward values are needed."""
 
-    def __init__(self, program: Program, saved: tuple[Value, ...] | None) -> None:
+    def __init__(self, program: Program, saved: tuple[Value, ...] | None, all_states: bool) -> None:
         self.program = program
         self.saved = saved
+        self.all_states = all_states
         self.graph = Graph()
         self.gradients: dict[Value, Symbol] = {}
         self.forwards: dict[Value, Symbol] = {}
@@ -97,11 +98,11 @@ class _Derivation:
         self.graph.prune()
 
     def _seed(self) -> None:
-        """Gradients of the new states: from the later step, for the output also from above."""
+        """Gradients of the new states: from the later step, for those handed out also from above."""
         for number, state in enumerate(self.program.states):
             value = self.program.graph.outputs[Source("state", state.name)]
             gradient = self._input(Source("carry", state.name), state.width, f"d{state.name}'")
-            if number == 0:
+            if number == 0 or self.all_states:
                 from_above = Source("gradient", state.name)
                 gradient = gradient + self._input(from_above, state.width, f"d{state.name} from above")
             self._add(value, gradient)
@@ -116,8 +117,7 @@ class _Derivation:
     def _product(self, node: Product) -> None:
         slices = tuple(self._gradient_or_zero(out, node).value for out in node.outs)
         out = Value(node.operands[0].width)
-        back = Product(node.weight, node.first, node.count, slices, (out,), transposed=True, heads=node.heads)
-        self.graph.nodes.append(back)
+        self.graph.nodes.append(Product(node.weight, node.first, node.count, slices, (out,), transposed=True))
         self._add(node.operands[0], Symbol(self.graph, out))
 
     def _gradient_or_zero(self, value: Value, node: Product) -> Symbol:

@@ -28,7 +28,6 @@ def inline(program: Program) -> Graph:
             (x,),
             tuple(graph.inputs[Source("stream", name, gate)] for gate in range(stream.count)),
             stream.bias,
-            heads=stream.heads,
         )
         for name, stream in hoisted.items()
     ]
@@ -45,8 +44,7 @@ def inline_adjoint(program: Program, adjoint: Adjoint) -> Graph:
         part = slices[0]
         if stream.weight is not None:
             part = Value("I")
-            first, count, heads = stream.first, stream.count, stream.heads
-            node = Product(stream.weight, first, count, slices, (part,), transposed=True, heads=heads)
+            node = Product(stream.weight, stream.first, stream.count, slices, (part,), transposed=True)
             extended.nodes.append(node)
         total = part if total is None else extended.emit(lookup("add"), (total, part))
     assert total is not None  # every Program has a stream

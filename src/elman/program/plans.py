@@ -23,16 +23,13 @@ class Columns:
 @dataclass(frozen=True)
 class WeightGradient:
     """Rows `row0` … of a weight's gradient: the `columns` of `stash` at every step, transposed, times the
-    operand of the product at every step, which stands at `operand` (kind `x`: the cell's input). With several
-    `heads`, of each gate's `width` rows those of head n take only the operand's n-th part."""
+    operand of the product at every step, which stands at `operand` (kind `x`: the cell's input)."""
 
     weight: str
     row0: int
     stash: str
     columns: Columns
     operand: Source
-    width: int
-    heads: int
 
 
 @dataclass(frozen=True)
@@ -153,7 +150,7 @@ def _empty_plan(program: Program, graph: Graph, sizes: Mapping[str, int]) -> Pla
 
 
 def _common_inputs(program: Program, graph: Graph, plan: Plan) -> dict[Source, Port]:
-    """Buffers for the streams and per-feature parameters that a Graph reads."""
+    """Buffers for the streams, masks and per-feature parameters that a Graph reads."""
     inputs: dict[Source, Port] = {}
     if X in graph.inputs:
         inputs[X] = Port(plan.add("stream", "x", "sequence", plan.sizes["I"]))
@@ -165,6 +162,8 @@ def _common_inputs(program: Program, graph: Graph, plan: Plan) -> dict[Source, P
             inputs.update({s: Port(number, s.gate * width) for s in sources if s in graph.inputs})
     numbers: dict[str, int] = {}
     for source, value in graph.inputs.items():
+        if source.kind == "mask":
+            inputs[source] = Port(plan.add("mask", source.name, "sequence", plan.sizes[value.width]))
         if source.kind == "vector":
             if source.name not in numbers:
                 width = program.parameter(source.name).shape(plan.sizes)[0]
@@ -235,18 +234,8 @@ class _Stash:
         found: list[WeightGradient] = []
         for stream in self.program.streams:
             if stream.weight is not None:
-                width, columns = self.sizes[stream.width], Columns(0, self.widths[stream.name])
-                found.append(
-                    WeightGradient(
-                        stream.weight,
-                        stream.first * width,
-                        stream.name,
-                        columns,
-                        Source("x", ""),
-                        width,
-                        stream.heads,
-                    )
-                )
+                row0, columns = stream.first * self.sizes[stream.width], Columns(0, self.widths[stream.name])
+                found.append(WeightGradient(stream.weight, row0, stream.name, columns, Source("x", "")))
         for number, node in enumerate(products(self.program.graph)):
             found += self._runs(number, node, adjoint.operands[number])
         return tuple(found)
@@ -263,7 +252,7 @@ class _Stash:
             if runs and runs[-1].stash == name and runs[-1].columns.stop == start:
                 former = runs.pop()
                 columns, row0 = Columns(former.columns.start, columns.stop), former.row0
-            runs.append(WeightGradient(node.weight, row0, name, columns, operand, width, node.heads))
+            runs.append(WeightGradient(node.weight, row0, name, columns, operand))
         return runs
 
 
