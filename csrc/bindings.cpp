@@ -148,7 +148,7 @@ class PyPlan {
     }
 
     void add_product(int weight, int64_t row0, bool transposed, int64_t gates, int64_t width, nb::sequence segments,
-                     nb::handle out, nb::handle bias, bool accumulate) {
+                     nb::handle out, nb::handle bias, bool accumulate, int64_t heads) {
         change();
         Stage stage = {};
         stage.is_product = true;
@@ -167,6 +167,7 @@ class PyPlan {
         p.has_bias = !bias.is_none();
         p.bias = p.has_bias ? port_of(bias, "bias") : Port{-1, 0, Side::Previous};
         p.accumulate = accumulate;
+        p.heads = heads;
         plan_.stages.push_back(std::move(stage));
     }
 
@@ -357,6 +358,7 @@ NB_MODULE(_engine, m) {
         .def("add_weight", &PyPlan::add_weight, "rows"_a, "columns"_a, "Adds a weight; returns its index.")
         .def("add_product", &PyPlan::add_product, "weight"_a, "row0"_a, "transposed"_a, "gates"_a, "width"_a,
              "segments"_a, "out"_a, "bias"_a.none() = nb::none(), "accumulate"_a = false,
+             "heads"_a = 1,
              "Adds a product: segments of (buffer, column, side, length); out and bias are (buffer, column, side).")
         .def("add_vector", &PyPlan::add_vector, "width"_a, "ports"_a, "registers"_a, "instructions"_a,
              "Adds a vector stage: ports of (buffer, column, side), instructions of (opcode, dst, a, b, c, alpha, "

@@ -142,6 +142,12 @@ class Checker {
             read(segment.port, segment.length, what);
             if (__builtin_add_overflow(inner, segment.length, &inner)) fail("the length of all segments overflows");
         }
+        if (p.heads < 1 || p.width % p.heads != 0)
+            fail("expected heads that share the width " + to_string(p.width) + " evenly, got " + to_string(p.heads));
+        for (size_t i = 0; i < p.segments.size(); ++i)
+            if (p.segments[i].length % p.heads != 0)
+                fail("segment " + to_string(i) + ": its length " + to_string(p.segments[i].length) +
+                     " is not shared evenly by " + to_string(p.heads) + " heads");
         product_weight(p, weight, inner, outputs);
         check_port(p.out, outputs, "out");
         if (p.accumulate && p.has_bias) fail("expected either a bias or accumulate, got both");
@@ -159,7 +165,8 @@ class Checker {
     }
 
     void product_weight(const ProductStage& p, const Weight& weight, int64_t inner, int64_t outputs) const {
-        const int64_t rows = p.transposed ? inner : outputs, columns = p.transposed ? outputs : inner;
+        const int64_t rows = p.transposed ? inner : outputs;
+        const int64_t columns = (p.transposed ? outputs : inner) / p.heads;
         if (p.transposed && p.gates != 1) fail("a transposed product has 1 gate, got " + to_string(p.gates));
         const bool fits = p.row0 >= 0 && p.row0 <= weight.rows && rows <= weight.rows - p.row0;
         if (columns != weight.columns || !fits)

@@ -54,6 +54,10 @@ struct Port {
 // weight (rows, columns), row-major, rows may be strided; row0 is the first row used.
 //   transposed = false:  M[k, n] = weight[row0 + n, k]     n < G * width, K = columns      (forward: x Wᵀ)
 //   transposed = true:   M[k, n] = weight[row0 + k, n]     G = 1, width = columns          (adjoint: dy W)
+// heads > 1: the weight is block-diagonal. Every segment, every gate of the output and, where transposed, every
+//   segment's rows of the weight are that many equal parts; part n of the output takes the n-th part of each segment:
+//   transposed = false:  M_n[k, n'] = weight[row0 + n', k]            k < columns = K / heads
+//   transposed = true:   M_n[k, n'] = weight[row0 + row of k, n']     n' < columns = width / heads
 // start: zeros, or bias (a Vector port of G * width floats), or what `out` already holds (accumulate).
 struct Segment {
     Port port;
@@ -71,6 +75,7 @@ struct ProductStage {
     bool has_bias;
     Port bias;
     bool accumulate;
+    int64_t heads;
 };
 
 // ---- vector stage: a run of instructions over `width` lanes of one row ----

@@ -105,7 +105,7 @@ constexpr TileFunction kTiles[8][8] = {ELMAN_TILES(1), ELMAN_TILES(2), ELMAN_TIL
 struct BlockCall {
     Real* const* a;    // pointer of each row's A, before `a_column`
     Real* const* out;
-    int64_t a_column, out_column;
+    int64_t a_column, a_part, out_column;  // a_part: values of each head in A's segment
     int64_t panel_row, inner;  // rows panel_row .. panel_row + inner of each panel
     int64_t rows;
     const Real* bias;
@@ -125,12 +125,13 @@ void product_block(const BlockCall& block, const Panel* panels, int32_t count, b
         call.panel = panel.data + block.panel_row * panel.vectors * kLanes;
         call.bias = block.bias ? block.bias + panel.column : nullptr;
         call.tail = panel.lanes - (panel.vectors - 1) * kLanes;
+        const int64_t a_column = block.a_column + panel.head * block.a_part;
         int64_t row = 0;
         for (int64_t i = 0; i < tiles; ++i) {
             const int64_t end = block.rows * (i + 1) / tiles;
             const int64_t n = end - row;
             for (int64_t r = 0; r < n; ++r) {
-                call.a[r] = block.a[row + r] + block.a_column;
+                call.a[r] = block.a[row + r] + a_column;
                 call.out[r] = block.out[row + r] + block.out_column + panel.column;
             }
             block.ahead->some();
@@ -176,15 +177,14 @@ ELMAN_INLINE void transpose_square(const Real* from, int64_t from_stride, Real* 
     for (int i = 0; i < kLanes; ++i) store(to + i * to_stride, row[i]);
 }
 
-// panel[k, n] = weight[column + n, k]: columns of the panel are rows of the weight
+// panel[to + k, n] = weight[n, k]: columns of the panel are rows of the weight
 void pack_rows(const PackRecord& job) {
     const Panel& panel = *job.panel;
     const int64_t width = static_cast<int64_t>(panel.vectors) * kLanes;
-    const Real* weight = job.weight + panel.column * job.stride;
     for (int64_t n = 0; n < width; n += kLanes) {
         const int64_t here = panel.lanes - n < kLanes ? panel.lanes - n : kLanes;
-        const Real* from = weight + n * job.stride;
-        Real* to = panel.data + n;
+        const Real* from = job.weight + n * job.stride;
+        Real* to = panel.data + job.to * width + n;
         int64_t k = 0;
         if (here == kLanes)
             for (; k + kLanes <= job.inner; k += kLanes)
@@ -195,13 +195,13 @@ void pack_rows(const PackRecord& job) {
     }
 }
 
-// panel[k, n] = weight[k, column + n]
+// panel[to + k, n] = weight[k, n]
 void pack_columns(const PackRecord& job) {
     const Panel& panel = *job.panel;
     const int64_t width = static_cast<int64_t>(panel.vectors) * kLanes;
     for (int64_t k = 0; k < job.inner; ++k) {
-        const Real* from = job.weight + k * job.stride + panel.column;
-        Real* to = panel.data + k * width;
+        const Real* from = job.weight + k * job.stride;
+        Real* to = panel.data + (job.to + k) * width;
         for (int64_t n = 0; n < width; n += kLanes) {
             const int64_t here = panel.lanes - n;
             store(to + n, here >= kLanes ? load(from + n) : load_part(from + n, here));

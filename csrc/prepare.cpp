@@ -87,7 +87,7 @@ StageRecord Prepared::product_record(const ProductStage& product) {
     record.bounds = split_lanes(product.width);
     SegmentRecord* segments = arena_.get<SegmentRecord>(static_cast<int64_t>(product.segments.size()));
     for (size_t i = 0; i < product.segments.size(); ++i)
-        segments[i] = {this->record(product.segments[i].port), product.segments[i].length};
+        segments[i] = {this->record(product.segments[i].port), product.segments[i].length / product.heads};
     record.segments = segments;
     record.segment_count = static_cast<int32_t>(product.segments.size());
     record.out = this->record(product.out);
@@ -97,41 +97,77 @@ StageRecord Prepared::product_record(const ProductStage& product) {
     return record;
 }
 
-// Panels never cross a gate or a range; those of one gate and range are as even as can be (8 vectors: 3, 3, 2).
+// Panels never cross a gate, a head or a range; those of one gate, head and range are as even as can be (8 vectors:
+// 3, 3, 2).
 void Prepared::lay_panels(const ProductStage& product, StageRecord& record) {
     record.few_rows = few_rows_;
     const int64_t most = few_rows_ ? isa_.few_rows_panel_vectors : isa_.panel_vectors;
+    const int64_t part = product.width / product.heads;
     int64_t inner = 0;
-    for (const Segment& segment : product.segments) inner += segment.length;
+    for (const Segment& segment : product.segments) inner += segment.length / product.heads;
+    struct Piece {
+        int64_t head, low, high;  // lanes of a gate
+    };
+    std::vector<std::vector<Piece>> pieces(static_cast<size_t>(ranges_));
     int64_t count = 0;
     for (int i = 0; i < ranges_; ++i)
-        count += divide_up(divide_up(record.bounds[i + 1] - record.bounds[i], isa_.lanes), most);
+        for (int64_t low = record.bounds[i]; low < record.bounds[i + 1];) {
+            const int64_t head = low / part, high = std::min((head + 1) * part, record.bounds[i + 1]);
+            pieces[static_cast<size_t>(i)].push_back({head, low, high});
+            count += divide_up(divide_up(high - low, isa_.lanes), most);
+            low = high;
+        }
     count = times(count, product.gates);
     if (count > std::numeric_limits<int32_t>::max()) throw EngineError("the engine's memory for one run overflows");
 
     Panel* panels = arena_.get<Panel>(count);
     int32_t* start = arena_.get<int32_t>(ranges_ + 1);
-    const WeightArray& weight = run_.weights[static_cast<size_t>(product.weight)];
     int32_t next = 0;
     for (int i = 0; i < ranges_; ++i) {
         start[i] = next;
-        const int64_t low = record.bounds[i], high = record.bounds[i + 1];
-        const int64_t vectors = divide_up(high - low, isa_.lanes), here = divide_up(vectors, most);
         for (int64_t g = 0; g < product.gates; ++g)
-            for (int64_t p = 0; p < here; ++p) {
-                const int64_t first = vectors * p / here, last = vectors * (p + 1) / here;
-                Panel& panel = panels[next++];
-                panel.vectors = static_cast<int32_t>(last - first);
-                panel.lanes = static_cast<int32_t>(std::min(last * isa_.lanes, high - low) - first * isa_.lanes);
-                panel.column = g * product.width + low + first * isa_.lanes;
-                panel.data = arena_.get<Real>(times(inner, (last - first) * isa_.lanes));
-                packs_.push_back({&panel, weight.data + product.row0 * weight.stride_row, weight.stride_row,
-                                  product.transposed, inner});
+            for (const Piece& piece : pieces[static_cast<size_t>(i)]) {
+                const int64_t lanes = piece.high - piece.low, vectors = divide_up(lanes, isa_.lanes);
+                const int64_t here = divide_up(vectors, most);
+                for (int64_t p = 0; p < here; ++p) {
+                    const int64_t first = vectors * p / here, last = vectors * (p + 1) / here;
+                    Panel& panel = panels[next++];
+                    panel.vectors = static_cast<int32_t>(last - first);
+                    panel.lanes = static_cast<int32_t>(std::min(last * isa_.lanes, lanes) - first * isa_.lanes);
+                    panel.column = g * product.width + piece.low + first * isa_.lanes;
+                    panel.head = piece.head;
+                    panel.data = arena_.get<Real>(times(inner, (last - first) * isa_.lanes));
+                    pack(product, panel, inner);
+                }
             }
     }
     start[ranges_] = next;
     record.panels = panels;
     record.panel_start = start;
+}
+
+// A panel's columns are rows of the weight; where transposed, they are columns within the head, and its rows are
+// the head's part of every segment's rows.
+void Prepared::pack(const ProductStage& product, Panel& panel, int64_t inner) {
+    const WeightArray& weight = run_.weights[static_cast<size_t>(product.weight)];
+    const Real* from = weight.data + product.row0 * weight.stride_row;
+    if (!product.transposed) {
+        packs_.push_back({&panel, from + panel.column * weight.stride_row, weight.stride_row, false, inner, 0});
+        return;
+    }
+    const int64_t column = panel.column - panel.head * (product.width / product.heads);
+    if (product.heads == 1) {
+        packs_.push_back({&panel, from + column, weight.stride_row, true, inner, 0});
+        return;
+    }
+    int64_t row = 0, to = 0;
+    for (const Segment& segment : product.segments) {
+        const int64_t rows = segment.length / product.heads;
+        const Real* part = from + (row + panel.head * rows) * weight.stride_row + column;
+        packs_.push_back({&panel, part, weight.stride_row, true, rows, to});
+        row += segment.length;
+        to += rows;
+    }
 }
 
 StageRecord Prepared::vector_record(const VectorStage& vector) {

@@ -53,6 +53,7 @@ class Prepared {
     const int64_t* split_lanes(int64_t width);
     StageRecord product_record(const ProductStage& product);
     void lay_panels(const ProductStage& product, StageRecord& record);
+    void pack(const ProductStage& product, Panel& panel, int64_t inner);
     StageRecord vector_record(const VectorStage& vector);
     void first_rows(View& view, const Port& port, const Rows& rows, std::vector<ScratchRecord>& scratch);
     View view(const Port& port, const Rows& rows, const View* other_side, std::vector<ScratchRecord>& scratch);

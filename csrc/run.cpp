@@ -47,7 +47,8 @@ double row_cost(const Plan& plan) {
         if (stage.is_product) {
             double inner = 0;
             for (const Segment& segment : stage.product.segments) inner += static_cast<double>(segment.length);
-            cost += inner * static_cast<double>(stage.product.gates * stage.product.width) * 0.02;
+            const double columns = inner / static_cast<double>(stage.product.heads);
+            cost += columns * static_cast<double>(stage.product.gates * stage.product.width) * 0.02;
         } else {
             const double vectors = static_cast<double>(stage.vector.width) / 16 + 1;
             for (const Instruction& it : stage.vector.instructions)

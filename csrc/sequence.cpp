@@ -54,6 +54,7 @@ void product(const Walk& walk, const StageRecord& stage, int64_t rows, Ahead& ah
         block.a = views[segment.port.view].now;
         for (int64_t k = 0; k < segment.length; k += kBlock) {
             block.a_column = segment.port.column + k;
+            block.a_part = segment.length;
             block.inner = segment.length - k < kBlock ? segment.length - k : kBlock;
             for (int32_t i = walk.first_range; i < walk.range_count; i += walk.range_step)
                 product_block(block, stage.panels + stage.panel_start[i],

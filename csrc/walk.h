@@ -35,15 +35,16 @@ struct PortRecord {
 
 struct SegmentRecord {
     PortRecord port;
-    int64_t length;
+    int64_t length;  // of each head's part
 };
 
-// K rows of `vectors` vectors: the columns [column, column + lanes) of a product's output.
+// K rows of `vectors` vectors: the columns [column, column + lanes) of a product's output, all of one head.
 struct Panel {
     Real* data;
     int64_t column;   // first column of out and of bias
     int32_t vectors;
     int32_t lanes;    // columns in it; the last vector may be partial, its other lanes are zero
+    int64_t head;     // which part of each segment it takes
 };
 
 struct StageRecord {
@@ -95,13 +96,14 @@ struct Walk {
     int32_t scratch_count;
 };
 
-// One product's weight, to be packed into one panel.
+// Rows of a weight, to be packed into one panel from its row `to` on.
 struct PackRecord {
     const Panel* panel;
-    const Real* weight;   // weight[row0 + ...]
+    const Real* weight;   // the first value that goes there
     int64_t stride;
     bool transposed;
-    int64_t inner;         // K
+    int64_t inner;        // rows of the panel
+    int64_t to;
 };
 
 // The functions of one instruction set.

@@ -8,6 +8,7 @@ nothing here names one.
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -100,7 +101,8 @@ def problem(
     given: bool,
     all_states: bool = False,
 ) -> Problem:
-    sizes = {"I": INPUT, "H": hidden, "P": (hidden + 1) // 2}
+    heads = math.lcm(*(p.heads for p in program.parameters))  # sizes that all of them share evenly
+    sizes = {"I": heads * INPUT, "H": heads * hidden, "P": heads * ((hidden + 1) // 2)}
     scale = hidden**-0.5
 
     def draw(*shape: int) -> Tensor:
@@ -113,7 +115,7 @@ def problem(
     lengths = torch.tensor([[steps, 0, (steps + 1) // 2, 1][b % 4] for b in range(batch)]) if ragged else None
     if lengths is not None:
         lengths = lengths.clamp(max=steps).to(torch.int64)
-    return Problem(program, draw(steps, batch, INPUT), parameters, states, lengths, reverse, all_states)
+    return Problem(program, draw(steps, batch, sizes["I"]), parameters, states, lengths, reverse, all_states)
 
 
 def problems(program: Program, hidden: int, steps: int) -> Iterator[Problem]:
@@ -207,12 +209,12 @@ def test_reference_agrees_with_finite_differences(case: Case, reverse: bool) -> 
 
 
 class Novelty(Cell):
-    """A cell that the library does not know: two states, one product after another."""
+    """A cell that the library does not know: two states, one product after another, one block-diagonal."""
 
     states = (State("h"), State("m"))
 
     def step(self, x: Any, h: Any, m: Any) -> tuple[Any, Any]:
-        m = self.vector("decay") * m + self.project(x, "x") + self.project(h, "h", bias=False)
+        m = self.vector("decay") * m + self.project(x, "x") + self.project(h, "h", bias=False, heads=2)
         return tanh(self.project(sigmoid(m) * h, "o")) + m, m
 
 

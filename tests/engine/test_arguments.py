@@ -99,6 +99,13 @@ PRODUCTS = {
     "needs rows 1 + 8 and 4 columns, but weight 0 is (8, 4)": {"row0": 1},
     "needs rows -1 + 8 and 4 columns, but weight 0 is (8, 4)": {"row0": -1},
     "a transposed product has 1 gate, got 2": {"transposed": True},
+    "expected heads that share the width 4 evenly, got 3": {"heads": 3},
+    "expected heads that share the width 4 evenly, got 0": {"heads": 0},
+    "segment 0: its length 1 is not shared evenly by 2 heads": {
+        "heads": 2,
+        "segments": [(0, 0, 0, 1), (0, 1, 0, 3)],
+    },
+    "needs rows 0 + 8 and 2 columns, but weight 0 is (8, 4)": {"heads": 2},
     "needs rows 0 + 4 and 8 columns, but weight 0 is (8, 4)": {"transposed": True, "gates": 1, "width": 8},
     "out: columns 1 + 8 lie outside buffer 4 of width 8": {"out": (4, 1, 0)},
     "out: buffer 1 (State, side Previous) cannot be written": {"out": (1, 0, 0), "gates": 1, "width": 4},

@@ -176,3 +176,35 @@ def test_environment_names_the_instruction_set(raw_engine):
     valid = ", ".join(raw_engine.isas())
     message = f"ELMAN_ISA: expected an instruction set that this machine runs ({valid}), got 'mmx'"
     assert answer.stderr.endswith(f"ValueError: {message}\n")
+
+
+@pytest.mark.parametrize(("T", "B"), [(2, 1), (2, 9), (1, 33)])
+@pytest.mark.parametrize(
+    ("gates", "heads", "each", "inner"), [(1, 2, 1, 3), (3, 4, 20, 5), (2, 3, 64, 31), (4, 2, 65, 7)]
+)
+def test_block_diagonal_products(engine, make_batch, T, B, gates, heads, each, inner):
+    """Forward from two segments, and back from one segment for each gate, added to what is there."""
+    batch = make_batch(each, T, B)
+    W, K = heads * each, heads * inner
+    plan = engine.Plan()
+    a, b, y = (plan.add_buffer("sequence", n) for n in (K, 2 * heads, gates * W))
+    bias, back = plan.add_buffer("vector", gates * W), plan.add_buffer("sequence", K)
+    u, v = plan.add_weight(gates * W + 1, inner + 2), plan.add_weight(gates * W + 1, inner)
+    plan.add_product(
+        u, 1, False, gates, W, [(a, 0, 0, K), (b, 0, 0, 2 * heads)], (y, 0, 0), bias=(bias, 0, 0), heads=heads
+    )
+    plan.add_vector(K, [(a, 0, 0), (back, 0, 0)], 0, [(engine.opcodes()["copy"], 1, 0, -1, -1, 0.0, 0.0)])
+    segments = [(y, gate * W, 0, W) for gate in range(gates)]
+    plan.add_product(v, 1, True, 1, K, segments, (back, 0, 0), accumulate=True, heads=heads)
+    plan.check()
+    A, S, offset = batch.sequence(K), batch.sequence(2 * heads), batch.vector(gates * W)
+    U, V = batch.weight(gates * W + 1, inner + 2), batch.weight(gates * W + 1, inner)
+    Y, D = batch.sequence(gates * W, fill=False), batch.sequence(K, fill=False)
+    batch.run(plan, [A, S, Y, offset, D], [U, V])
+
+    operand = np.concatenate([A.reshape(T, B, heads, inner), S.reshape(T, B, heads, 2)], 3).astype(np.float64)
+    blocks = [w[1:].reshape(gates, heads, each, -1).astype(np.float64) for w in (U, V)]
+    want = np.einsum("tbnk,gnik->tbgni", operand, blocks[0]) + offset.reshape(gates, heads, each)
+    np.testing.assert_allclose(Y, want.reshape(T, B, -1), rtol=0, atol=1e-5)
+    dx = np.einsum("tbgni,gnik->tbnk", want, blocks[1]).reshape(T, B, K) + A
+    np.testing.assert_allclose(D, dx, rtol=0, atol=3e-5 * np.abs(dx).max())

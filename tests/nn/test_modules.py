@@ -199,6 +199,22 @@ def test_forget_bias_of_an_lstm() -> None:
         assert all(0 < gate.abs().max() <= H**-0.5 for gate in (i, g, o))
 
 
+class Heads(Cell):
+    def step(self, x: Any, h: Any) -> Any:
+        new, gate = self.project(h, "hh", gates=2, heads=3, init="orthogonal")
+        return tanh(self.project(x, "x", heads=3) + new * sigmoid(gate))
+
+
+def test_block_diagonal_weights_start_head_by_head() -> None:
+    layer = elman.nn.Recurrent(Heads(), 9, 30)
+    assert layer.weight_hh_l0.shape == (60, 10)
+    for block in layer.weight_hh_l0.chunk(6):
+        torch.testing.assert_close(block @ block.T, torch.eye(10), atol=1e-5, rtol=0)
+    assert 0.9 * 10**-0.5 < layer.weight_x_l0.abs().max() <= 10**-0.5
+    with pytest.raises(elman.errors.ArgumentError, match="input_size: expected a multiple of the 3 heads"):
+        elman.nn.Recurrent(Heads(), 10, 30)
+
+
 def test_a_vector_cannot_start_orthogonal() -> None:
     class Wrong(Cell):
         def step(self, x: Any, h: Any) -> Any:

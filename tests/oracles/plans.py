@@ -111,12 +111,21 @@ class _Row:
         return row[port.column :]
 
     def product(self, stage):
-        operand = torch.cat([self.view(port)[:length] for port, length in stage.segments])
+        segments = [self.view(port)[:length] for port, length in stage.segments]
         weight = self.weights[stage.weight]
-        if stage.transposed:
-            result = operand @ weight[stage.row0 : stage.row0 + len(operand)]
-        else:
-            result = F.linear(operand, weight[stage.row0 : stage.row0 + stage.gates * stage.width])
+        result = torch.zeros(stage.gates * stage.width, dtype=self.dtype)
+        part, total = stage.width // stage.heads, sum(map(len, segments))
+        for head in range(stage.heads):
+            operand = torch.cat([s.chunk(stage.heads)[head] for s in segments])
+            if stage.transposed:
+                rows = weight[stage.row0 :].split([*map(len, segments), len(weight) - stage.row0 - total])
+                blocks = torch.cat([r.chunk(stage.heads)[head] for r in rows[:-1]])
+                result[head * part : (head + 1) * part] = operand @ blocks
+            else:
+                for gate in range(stage.gates):
+                    row0 = gate * stage.width + head * part
+                    rows = weight[stage.row0 + row0 : stage.row0 + row0 + part]
+                    result[row0 : row0 + part] = F.linear(operand, rows)
         out = self.view(stage.out)[: len(result)]
         if stage.accumulate:
             result = out + result

@@ -10,7 +10,7 @@ from elman.backends import engine, native, recurrence, tensors
 from elman.cells import Cell, State, sigmoid, tanh
 from oracles.plans import run as interpret
 
-SIZES = {"I": 3, "H": 4, "P": 2}
+SIZES = {"I": 6, "H": 4, "P": 2}
 
 
 class Highway(Cell):
@@ -34,6 +34,19 @@ class Taps(Cell):
         return tanh(a + self.project(h, "hh")), x, x1
 
 
+class Heads(Cell):
+    """Block-diagonal weights on x, on the state, on a changed state and into another width."""
+
+    states = (State("y", "P"), State("h"))
+
+    def step(self, x, y, h):
+        i, f = self.project(x, "ih", gates=2, heads=2)
+        a, b, c = self.project(h, "hh", gates=3, heads=2)
+        new = sigmoid(f + b) * h + tanh(i + a + self.project(c * h, "ch", heads=4))
+        late = self.project(x, "late", gates=2, heads=2, only=1, width="P")
+        return self.project(new, "hy", width="P", heads=2, bias=False) + late, new
+
+
 CASES = [
     *[
         (f"{name}-{options}", cells.create(name, **options))
@@ -42,6 +55,7 @@ CASES = [
     ],
     ("highway", Highway()),
     ("taps", Taps()),
+    ("heads", Heads()),
 ]
 
 
@@ -69,7 +83,7 @@ def test_plans_match_the_reference(cell, reverse, lengths, bias, many_rows, monk
             program, x, parameters, states, lengths=ends, reverse=reverse, backend=backend
         )
         torch.manual_seed(2)
-        loss = sum((r * torch.randn_like(r)).sum() for r in (output, *finals))
+        loss = sum((r * torch.randn(r.shape, dtype=r.dtype)).sum() for r in (output, *finals))
         gradients = torch.autograd.grad(loss, inputs, allow_unused=True, materialize_grads=True)
         results[backend] = [output, *finals, *gradients]
     for found, expected in zip(results["engine"], results["reference"], strict=True):

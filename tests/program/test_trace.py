@@ -12,7 +12,7 @@ import torch
 
 from elman import cells
 from elman.cells import Cell, State, sigmoid, tanh
-from elman.errors import CellError
+from elman.errors import ArgumentError, CellError
 
 FUNCTIONS = "Functions for cells, all in elman.cells: tanh, sigmoid, relu, exp"
 
@@ -115,6 +115,7 @@ def test_widths_that_do_not_fit():
         ),
         (lambda self, x, h: self.project(x, "ih", only=1), "only=1 is not within 1 gates"),
         (lambda self, x, h: self.project(x, "ih", width="X"), "width 'X' is unknown"),
+        (lambda self, x, h: self.project(x, "ih", heads=0), "heads=0 is not a whole number from 1 on"),
         (lambda self, x, h: self.project(1.0, "ih"), "project: expected a symbol, got float"),
         (
             lambda self, x, h: self.project(x, "a") + self.project(h, "a"),
@@ -174,3 +175,18 @@ def test_a_profiler_at_work_is_left_alone():
     finally:
         profiler.disable()
     assert any("gru.py" in str(entry.code) for entry in profiler.getstats())
+
+
+def test_block_diagonal_weights():
+    def step(self, x, h):
+        return tanh(self.project(x, "ih") + self.project(h, "hh", heads=4))
+
+    program = traced(step)
+    sizes = {"I": 5, "H": 8, "P": 0}
+    assert [p.shape(sizes) for p in program.parameters] == [(8, 5), (8, 2), (8,), (8,)]
+    assert "v1 = weight_hh · h by 4 heads + bias_hh   product" in str(program)
+    assert r"\bigoplus_{n=1}^{4} W_{\mathrm{hh},n}^{(0)}" in program.latex()
+    assert program.cost(1, 1, 5, 8).flops == 2 * (8 * 5 + 8 * 2) + 8 + 8 * 8
+    assert program.key != traced(lambda self, x, h: tanh(self.project(x, "ih") + self.project(h, "hh"))).key
+    with pytest.raises(ArgumentError, match="hidden_size: expected a multiple of the 4 heads of 'weight_hh'"):
+        program.cost(1, 1, 5, 6)

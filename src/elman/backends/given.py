@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -57,7 +58,7 @@ def sizes_of(program: Program, given: Given) -> dict[str, int]:
         shape = given.parameters[parameter.name].shape
         sizes[parameter.width] = shape[0] // parameter.gates
         if parameter.columns is not None:
-            sizes[parameter.columns] = shape[1]
+            sizes[parameter.columns] = shape[1] * parameter.heads
     return sizes
 
 
@@ -82,7 +83,20 @@ def _project(program: Program, stream: Stream, given: Given) -> Tensor:
     weight = given.parameters[stream.weight]
     bias = None if stream.bias is None else given.parameters[stream.bias]
     rows = stream_rows(program, stream, weight)
-    return F.linear(given.x, weight[rows], None if bias is None else bias[rows])
+    return linear(given.x, weight[rows], None if bias is None else bias[rows], stream.count, stream.heads)
+
+
+def linear(operand: Tensor, weight: Tensor, bias: Tensor | None, gates: int, heads: int) -> Tensor:
+    """operand (…, C) · Wᵀ + bias for `gates` gates of W rows, (…, gates · W).
+
+    With several heads, weight (gates · W, C / heads) is block-diagonal: the rows of head n in each gate take
+    the operand's n-th part.
+    """
+    if heads == 1:
+        return F.linear(operand, weight, bias)
+    blocks = weight.unflatten(0, (gates, heads, -1))
+    result = torch.einsum("...nc,gnwc->...gnw", operand.unflatten(-1, (heads, -1)), blocks).flatten(-3)
+    return result if bias is None else result + bias
 
 
 def stream_rows(program: Program, stream: Stream, weight: Tensor) -> slice:

@@ -24,7 +24,7 @@ def parameter_gradients(
     for part in plan.weights:
         d = adjoints.stash[part.stash][..., part.columns.start : part.columns.stop]
         for gradient, operand in operands.pairs(part, d):
-            _add(found, given, part.weight, part.row0, _outer(gradient, operand))
+            _add(found, given, part.weight, part.row0, _rows(part, gradient, operand))
     for part in plan.vectors:
         _add(found, given, part.parameter, part.row0, adjoints.sums[part.columns.start : part.columns.stop])
     return {
@@ -40,10 +40,28 @@ def input_gradient(plans: Compiled, given: Given, adjoints: Adjoints) -> Tensor:
         part = adjoints.stash[stream.name]
         if stream.weight is not None:
             weight = given.parameters[stream.weight]
-            part = part @ weight[stream_rows(plans.program, stream, weight)]
+            rows = weight[stream_rows(plans.program, stream, weight)]
+            part = part @ rows if stream.heads == 1 else _by_heads(part, rows, stream.count, stream.heads)
         total = part if total is None else total + part
     assert total is not None  # every Program has a stream
     return total
+
+
+def _by_heads(gradient: Tensor, weight: Tensor, gates: int, heads: int) -> Tensor:
+    """Gradients (…, gates · W) back through a block-diagonal weight (gates · W, C / heads): (…, C)."""
+    blocks, parts = weight.unflatten(0, (gates, heads, -1)), gradient.unflatten(-1, (gates, heads, -1))
+    return torch.einsum("...gnw,gnwc->...nc", parts, blocks).flatten(-2)
+
+
+def _rows(part: WeightGradient, gradient: Tensor, operand: Tensor) -> Tensor:
+    """The rows of a weight's gradient that one pair of rows (N, gates · W) and (N, C) gives."""
+    if part.heads == 1:
+        return _outer(gradient, operand)
+    blocks = [
+        _outer(block, operand.chunk(part.heads, 1)[number % part.heads])
+        for number, block in enumerate(gradient.split(part.width // part.heads, 1))
+    ]
+    return torch.cat(blocks)
 
 
 def _outer(gradient: Tensor, operand: Tensor) -> Tensor:

@@ -77,6 +77,7 @@ def _encode(plan: Plan) -> Any:
                 out=_port(stage.out),
                 bias=None if stage.bias is None else _port(stage.bias),
                 accumulate=stage.accumulate,
+                heads=stage.heads,
             )
         else:
             encoded.add_vector(

@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from elman.backends.given import Given, initial_states, project_streams
+from elman.backends.given import Given, initial_states, linear, project_streams
 from elman.program import Program
 from elman.program.graph import Instruction, Product, Value
 
@@ -99,10 +98,8 @@ class _Step:
             if isinstance(node, Instruction):
                 values[node.out] = node.op.arithmetic(_MATH, *operands, *node.immediates)
             else:
-                weight, bias = self.products[node]
-                values.update(
-                    zip(node.outs, _blocks(F.linear(operands[0], weight, bias), node.count), strict=True)
-                )
+                result = linear(operands[0], *self.products[node], node.count, node.heads)
+                values.update(zip(node.outs, _blocks(result, node.count), strict=True))
         rows = states[0].shape[0]  # a state made of parameters alone has no batch yet
         return [values[after].expand(rows, -1) for _, after in self.program.state_values]
 

@@ -48,6 +48,7 @@ class Cell:
         *,
         only: int | tuple[int, int] | None = None,
         width: str = "H",
+        heads: int = 1,
         bias: bool = True,
         init: str | Sequence[float | None] | float | None = None,
         bias_init: str | Sequence[float | None] | float | None = None,
@@ -56,10 +57,11 @@ class Cell:
 
         Args:
             value: x, a state, or anything computed from them (a reader may project x for all steps at once).
-            name: of the parameters; weight (gates · width, width of value), bias (gates · width).
+            name: of the parameters; weight (gates · width, width of value / heads), bias (gates · width).
             gates: blocks that are computed by one product, each of `width` features.
             only: take gate number `only`, or gates `only[0]` up to `only[1]` (exclusive), of that parameter.
             width: "H" hidden or "P" projected.
+            heads: parts of a block-diagonal weight: part n of each gate reads only part n of the value.
             bias: whether there is a bias (the layer's `bias=False` removes all of them).
             init, bias_init: a name of `elman.program.INITS`, or numbers for the gates (None: the default).
 
@@ -77,7 +79,11 @@ class Cell:
             fail(f"project: only={only!r} is not within {gates} gates.", "Gates count from 0.")
         if width not in ("H", "P"):
             fail(f"project: width {width!r} is unknown.", "Valid: 'H' (hidden), 'P' (projected).")
-        symbols = trace.project(value, name, gates, first, stop - first, width, bias, init, bias_init)
+        if not isinstance(heads, int) or isinstance(heads, bool) or heads < 1:
+            fail(
+                f"project: heads={heads!r} is not a whole number of 1 or more.", "One head is a full weight."
+            )
+        symbols = trace.project(value, name, gates, first, stop - first, width, heads, bias, init, bias_init)
         return symbols[0] if len(symbols) == 1 else symbols
 
     def vector(

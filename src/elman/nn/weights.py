@@ -68,7 +68,7 @@ def draw(tensor: Tensor, parameter: Parameter, hidden_size: int) -> None:
     """
     kind = parameter.init
     if kind == "uniform":
-        _uniform(tensor, hidden_size)
+        _uniform(tensor, hidden_size // parameter.heads)
     elif kind == "zeros":
         init.zeros_(tensor)
     elif kind == "ones":
@@ -76,7 +76,7 @@ def draw(tensor: Tensor, parameter: Parameter, hidden_size: int) -> None:
     elif isinstance(kind, str):
         _draw_blocks(tensor, parameter, kind)
     else:
-        _uniform(tensor, hidden_size)
+        _uniform(tensor, hidden_size // parameter.heads)
         for block, number in zip(tensor.chunk(parameter.gates), kind, strict=True):
             if number is not None:
                 block.fill_(number)
@@ -88,7 +88,7 @@ def _uniform(tensor: Tensor, hidden_size: int) -> None:
 
 
 def _draw_blocks(tensor: Tensor, parameter: Parameter, kind: str) -> None:
-    """The initialisations of a matrix, each gate's block by itself."""
+    """The initialisations of a matrix, each block of a gate and head by itself."""
     if tensor.dim() != 2:
         raise wrong(
             f"init of {parameter.name!r}",
@@ -97,5 +97,5 @@ def _draw_blocks(tensor: Tensor, parameter: Parameter, kind: str) -> None:
             remedy="Change it where the cell declares the parameter.",
         )
     fill = {"orthogonal": init.orthogonal_, "identity": init.eye_, "glorot": init.xavier_uniform_}[kind]
-    for block in tensor.chunk(parameter.gates):
+    for block in tensor.chunk(parameter.gates * parameter.heads):
         fill(block)

@@ -117,7 +117,8 @@ class _Derivation:
     def _product(self, node: Product) -> None:
         slices = tuple(self._gradient_or_zero(out, node).value for out in node.outs)
         out = Value(node.operands[0].width)
-        self.graph.nodes.append(Product(node.weight, node.first, node.count, slices, (out,), transposed=True))
+        back = Product(node.weight, node.first, node.count, slices, (out,), transposed=True, heads=node.heads)
+        self.graph.nodes.append(back)
         self._add(node.operands[0], Symbol(self.graph, out))
 
     def _gradient_or_zero(self, value: Value, node: Product) -> Symbol:

@@ -41,9 +41,12 @@ def cost(program: Program, batch: int, time: int, sizes: Mapping[str, int]) -> C
 
 def step_flops(program: Program, sizes: Mapping[str, int]) -> int:
     """Floating-point operations of one step of one sequence, hoisted projections included."""
-    hoisted = sum(2 * sizes["I"] * s.count * sizes[s.width] for s in program.streams if s.weight is not None)
+    hoisted = sum(
+        2 * sizes["I"] // s.heads * s.count * sizes[s.width] for s in program.streams if s.weight is not None
+    )
     inside = 0
     for product in products(program.graph):
-        inside += 2 * sizes[product.operands[0].width] * product.count * sizes[product.outs[0].width]
+        columns = sizes[product.operands[0].width] // product.heads
+        inside += 2 * columns * product.count * sizes[product.outs[0].width]
     pointwise = sum(i.op.flops * sizes[i.out.width] for i in instructions(program.graph))
     return hoisted + inside + pointwise

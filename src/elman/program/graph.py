@@ -56,6 +56,8 @@ class Product:
 
     forward:     outs = operand · Wᵀ + bias, one out for each gate
     transposed:  outs[0] = [operands] · W, one operand for each gate
+
+    With `heads`, W is block-diagonal: part n of each gate, of so many, reads only part n of the operand.
     """
 
     weight: str
@@ -65,6 +67,7 @@ class Product:
     outs: tuple[Value, ...]
     bias: str | None = None
     transposed: bool = False
+    heads: int = 1
 
 
 Node = Instruction | Product

@@ -28,6 +28,7 @@ def inline(program: Program) -> Graph:
             (x,),
             tuple(graph.inputs[Source("stream", name, gate)] for gate in range(stream.count)),
             stream.bias,
+            heads=stream.heads,
         )
         for name, stream in hoisted.items()
     ]
@@ -44,7 +45,8 @@ def inline_adjoint(program: Program, adjoint: Adjoint) -> Graph:
         part = slices[0]
         if stream.weight is not None:
             part = Value("I")
-            node = Product(stream.weight, stream.first, stream.count, slices, (part,), transposed=True)
+            first, count, heads = stream.first, stream.count, stream.heads
+            node = Product(stream.weight, first, count, slices, (part,), transposed=True, heads=heads)
             extended.nodes.append(node)
         total = part if total is None else extended.emit(lookup("add"), (total, part))
     assert total is not None  # every Program has a stream

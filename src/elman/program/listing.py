@@ -21,9 +21,8 @@ def listing(program: Program) -> str:
     for stream in program.streams:
         names = " ".join(_plain(inputs[Source("stream", stream.name, gate)]) for gate in range(stream.count))
         if stream.weight is not None:
-            lines.append(
-                f"  {names} = {_product(stream.weight, stream.bias, 'x')}   before the loop, for all steps"
-            )
+            product = _product(stream.weight, stream.bias, "x", stream.heads)
+            lines.append(f"  {names} = {product}   before the loop, for all steps")
     for names, expression, is_product in _statements(program.graph, _plain, _infix):
         lines.append(f"  {names} = {expression}" + ("   product" if is_product else ""))
     return "\n".join(lines)
@@ -43,14 +42,13 @@ def latex(program: Program) -> str:
             continue
         for gate in range(stream.count):
             name = name_of(inputs[Source("stream", stream.name, gate)])
-            lines.append(
-                f"{name} &= {_latex_product(stream.weight, stream.bias, stream.first + gate, 'x_t')}"
-            )
+            product = _latex_product(stream.weight, stream.bias, stream.first + gate, "x_t", stream.heads)
+            lines.append(f"{name} &= {product}")
     for node in program.graph.nodes:
         if isinstance(node, Product):
             operand = name_of(node.operands[0])
             for gate, out in enumerate(node.outs):
-                product = _latex_product(node.weight, node.bias, node.first + gate, operand)
+                product = _latex_product(node.weight, node.bias, node.first + gate, operand, node.heads)
                 lines.append(f"{name_of(out)} &= {product}")
         else:
             lines.extend(
@@ -81,7 +79,7 @@ def canonical(graph: Graph) -> str:
         if isinstance(node, Instruction):
             lines.append(f"{head} = {node.op.name} {operands} {node.immediates} {node.out.width}")
         else:
-            detail = (node.weight, node.first, node.count, node.bias, node.transposed)
+            detail = (node.weight, node.first, node.count, node.bias, node.transposed, node.heads)
             lines.append(f"{head} = product {detail} {operands} {outs[0].width}")
     lines.extend(f"{source} <- {numbers[value]}" for source, value in graph.outputs.items())
     return "\n".join(lines)
@@ -96,7 +94,7 @@ def _statements(graph: Graph, name: Callable, render: Callable) -> list[tuple[st
             operands = " ".join(name(v) for v in node.operands)
             operand = operands if len(node.operands) == 1 else f"[{operands}]"
             weight = f"{node.weight}ᵀ" if node.transposed else node.weight
-            found.append((names, _product(weight, node.bias, operand), True))
+            found.append((names, _product(weight, node.bias, operand, node.heads), True))
         else:
             found.extend((names, text, False) for names, text in _line(graph, node, name, render))
     return found
@@ -129,13 +127,18 @@ def _escape(name: str) -> str:
     return name if len(name) == 1 else rf"\mathrm{{{name}}}".replace("_", r"\_")
 
 
-def _product(weight: str, bias: str | None, operand: str) -> str:
-    return f"{weight} · {operand}" + (f" + {bias}" if bias else "")
+def _product(weight: str, bias: str | None, operand: str, heads: int) -> str:
+    parts = "" if heads == 1 else f" by {heads} heads"
+    return f"{weight} · {operand}{parts}" + (f" + {bias}" if bias else "")
 
 
-def _latex_product(weight: str, bias: str | None, gate: int, operand: str) -> str:
+def _latex_product(weight: str, bias: str | None, gate: int, operand: str, heads: int) -> str:
+    """A block-diagonal weight is written as the direct sum of its heads."""
     kind = weight.removeprefix("weight_")
-    text = rf"W_{{\mathrm{{{kind}}}}}^{{({gate})}} {operand}"
+    matrix = rf"W_{{\mathrm{{{kind}}}}}^{{({gate})}}"
+    if heads > 1:
+        matrix = rf"\Big(\bigoplus_{{n=1}}^{{{heads}}} W_{{\mathrm{{{kind}}},n}}^{{({gate})}}\Big)"
+    text = f"{matrix} {operand}"
     return text + (rf" + b_{{\mathrm{{{kind}}}}}^{{({gate})}}" if bias else "")
 
 

@@ -23,13 +23,16 @@ class Columns:
 @dataclass(frozen=True)
 class WeightGradient:
     """Rows `row0` … of a weight's gradient: the `columns` of `stash` at every step, transposed, times the
-    operand of the product at every step, which stands at `operand` (kind `x`: the cell's input)."""
+    operand of the product at every step, which stands at `operand` (kind `x`: the cell's input). With several
+    `heads`, of each gate's `width` rows those of head n take only the operand's n-th part."""
 
     weight: str
     row0: int
     stash: str
     columns: Columns
     operand: Source
+    width: int
+    heads: int
 
 
 @dataclass(frozen=True)
@@ -234,8 +237,18 @@ class _Stash:
         found: list[WeightGradient] = []
         for stream in self.program.streams:
             if stream.weight is not None:
-                row0, columns = stream.first * self.sizes[stream.width], Columns(0, self.widths[stream.name])
-                found.append(WeightGradient(stream.weight, row0, stream.name, columns, Source("x", "")))
+                width, columns = self.sizes[stream.width], Columns(0, self.widths[stream.name])
+                found.append(
+                    WeightGradient(
+                        stream.weight,
+                        stream.first * width,
+                        stream.name,
+                        columns,
+                        Source("x", ""),
+                        width,
+                        stream.heads,
+                    )
+                )
         for number, node in enumerate(products(self.program.graph)):
             found += self._runs(number, node, adjoint.operands[number])
         return tuple(found)
@@ -252,7 +265,7 @@ class _Stash:
             if runs and runs[-1].stash == name and runs[-1].columns.stop == start:
                 former = runs.pop()
                 columns, row0 = Columns(former.columns.start, columns.stop), former.row0
-            runs.append(WeightGradient(node.weight, row0, name, columns, operand))
+            runs.append(WeightGradient(node.weight, row0, name, columns, operand, width, node.heads))
         return runs
 
 

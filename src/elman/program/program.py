@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from elman.errors import wrong
 from elman.program import listing
 from elman.program.cost import Cost, cost
 from elman.program.graph import Graph, Source, Value
@@ -14,7 +15,7 @@ from elman.program.graph import Graph, Source, Value
 
 @dataclass(frozen=True)
 class State:
-    """A vector carried from step to step, `width` features for each sequence: "H", "P", or "I" (older inputs)."""
+    """A vector carried from step to step, `width` features for each sequence: "H", "P", or "I"."""
 
     name: str
     width: str = "H"
@@ -24,6 +25,8 @@ class State:
 class Parameter:
     """A learned array of a cell: `gates` blocks of `width` rows, by `columns` (None: a vector).
 
+    With `heads`, a weight is block-diagonal: each gate's rows are that many parts, and part n reads only the
+    n-th of as many parts of the operand, so the array has columns / heads columns.
     `init` is one of the names in `INITS`, or a number for each gate (None in it: the default).
     """
 
@@ -32,15 +35,30 @@ class Parameter:
     width: str
     columns: str | None = None
     init: str | tuple[float | None, ...] = "uniform"
+    heads: int = 1
 
     def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
-        """Numbers for the symbols: `sizes` maps "I", "H", "P" to features."""
+        """Numbers for the symbols: `sizes` maps "I", "H", "P" to features.
+
+        Raises `ArgumentError` where they cannot be parted into so many heads.
+        """
         rows = self.gates * sizes[self.width]
-        return (rows,) if self.columns is None else (rows, sizes[self.columns])
+        if self.columns is None:
+            return (rows,)
+        for symbol in (self.width, self.columns):
+            if sizes[symbol] % self.heads:
+                raise wrong(
+                    {"I": "input_size", "H": "hidden_size", "P": "proj_size"}[symbol],
+                    expected=f"a multiple of the {self.heads} heads of {self.name!r}",
+                    got=sizes[symbol],
+                    remedy="Choose sizes that all heads share evenly, or another number of heads.",
+                )
+        return (rows, sizes[self.columns] // self.heads)
 
 
-#: Named initialisations. `uniform` is U(-1/√H, 1/√H), torch's default for recurrent layers; `orthogonal` and
-#: `identity` hold for each gate's block by itself; `glorot` is U(±√(6 / (rows + columns))) for each block.
+#: Named initialisations. `uniform` is U(-1/√H, 1/√H), torch's default for recurrent layers (with heads,
+#: H / heads stands for H); `orthogonal` and `identity` hold for each block, of a gate and head, by itself;
+#: `glorot` is U(±√(6 / (rows + columns))) for each block.
 INITS = ("uniform", "orthogonal", "identity", "glorot", "zeros", "ones")
 
 
@@ -55,6 +73,7 @@ class Stream:
     bias: str | None = None
     first: int = 0
     count: int = 1
+    heads: int = 1
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class ProductStage:
     out: Port
     bias: Port | None
     accumulate: bool
+    heads: int
 
 
 @dataclass(frozen=True)
@@ -176,8 +177,10 @@ class _Scheduler:
         segments: list[tuple[Port, int]] = []
         for operand in node.operands:
             port, length = self.places[operand], self._width(operand)
-            if segments and replace(segments[-1][0], column=segments[-1][0].column + segments[-1][1]) == port:
-                segments[-1] = (segments[-1][0], segments[-1][1] + length)
+            last, before = segments[-1] if segments else (None, 0)
+            # of each segment a head takes its part, so with several heads the gates' segments stay apart
+            if node.heads == 1 and last and replace(last, column=last.column + before) == port:
+                segments[-1] = (last, before + length)
             else:
                 segments.append((port, length))
         bias = None if node.bias is None else Port(self.layout.biases[node.bias], node.first * rows)
@@ -192,6 +195,7 @@ class _Scheduler:
                 out=self.places[node.outs[0]],
                 bias=bias,
                 accumulate=node in self.accumulating,
+                heads=node.heads,
             )
         )
 

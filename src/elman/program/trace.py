@@ -57,13 +57,14 @@ class Trace:
         first: int,
         count: int,
         width: str,
+        heads: int,
         bias: bool,
         init: Any,
         bias_init: Any,
     ) -> tuple[Symbol, ...]:
         """Gates of `weight · value + bias`: before the loop where `value` is x, inside it otherwise."""
         weight = self.parameter(
-            Parameter(f"weight_{name}", gates, width, value.value.width, _checked_init(init, gates))
+            Parameter(f"weight_{name}", gates, width, value.value.width, _checked_init(init, gates), heads)
         ).name
         with_bias = bias and self.bias
         if bias:
@@ -72,9 +73,12 @@ class Trace:
             self.parameter(Parameter(f"bias_{name}", gates, width, None, _checked_init(bias_init, gates)))
         bias_name = f"bias_{name}" if with_bias else None
         if value.value is self.x.value:
-            return self._stream(Stream(f"x{len(self.streams)}", width, weight, bias_name, first, count))
+            return self._stream(
+                Stream(f"x{len(self.streams)}", width, weight, bias_name, first, count, heads)
+            )
         outs = tuple(Value(width) for _ in range(count))
-        self.graph.nodes.append(Product(weight, first, count, (value.value,), outs, bias_name))
+        product = Product(weight, first, count, (value.value,), outs, bias_name, heads=heads)
+        self.graph.nodes.append(product)
         return tuple(Symbol(self.graph, out) for out in outs)
 
     def _stream(self, stream: Stream) -> tuple[Symbol, ...]:
