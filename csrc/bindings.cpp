@@ -331,6 +331,42 @@ class PyPlan {
     }
 };
 
+// (address, stride_time, stride_batch), as PyPlan.run takes them; None: absent.
+Array address_of(nb::handle value, const char* what) {
+    Array array;
+    if (value.is_none()) return array;
+    const nb::tuple t = tuple_of(value, 3, (std::string(what) + ": expected (address, stride_time, stride_batch)").c_str());
+    array.data = pointer(t[0], what);
+    array.stride_time = integer(t[1], what);
+    array.stride_batch = integer(t[2], what);
+    return array;
+}
+
+void run_outer(nb::sequence jobs, int64_t steps, int64_t batch, nb::handle lengths, bool reverse, int threads) {
+    Run run;
+    run.steps = steps;
+    run.batch = batch;
+    run.reverse = reverse;
+    run.threads = threads;
+    AnyArray held;
+    if (!lengths.is_none()) {
+        held = array_of(lengths, kInt, {batch}, false, [] { return std::string("lengths"); });
+        if (batch > 1 && held.stride(0) != 1) fail("lengths: expected a contiguous array");
+        run.lengths = static_cast<const int64_t*>(held.data());
+    }
+    std::vector<OuterJob> found;
+    for (nb::handle job : jobs) {
+        const nb::tuple t =
+            tuple_of(job, 8, "jobs: expected (d, a, edge, rows, columns, before, (address, stride_row), add)");
+        const nb::tuple out = tuple_of(t[6], 2, "out: expected (address, stride_row)");
+        found.push_back({address_of(t[0], "d"), address_of(t[1], "a"), address_of(t[2], "edge"),
+                         integer(t[3], "rows"), integer(t[4], "columns"), nb::cast<bool>(t[5]),
+                         pointer(out[0], "out"), integer(out[1], "out"), nb::cast<bool>(t[7])});
+    }
+    nb::gil_scoped_release release;
+    outer(found, run);
+}
+
 nb::dict opcodes() {
     nb::dict names;
 #define ELMAN_X(name) names[#name] = static_cast<int>(Opcode::name);
@@ -369,6 +405,10 @@ NB_MODULE(_engine, m) {
              "Runs the plan. arrays: per buffer None, an array or address, or a tuple of them: shifted (sequence, "
              "edge), state (initial, sequence, final). An address is (address, stride_time, stride_batch), a weight's "
              "(address, stride_row), for float32 memory that the caller has checked and keeps alive.");
+    m.def("outer", &run_outer, "jobs"_a, "steps"_a, "batch"_a, "lengths"_a.none() = nb::none(), "reverse"_a = false,
+          "threads"_a = 1,
+          "Weight gradients: for each job (d, a, edge, rows, columns, before, (address, stride_row), add), with d, a "
+          "and edge as (address, stride_time, stride_batch), what OuterJob in csrc/engine.h says.");
     m.def("isa", [] { return std::string(current_isa().name); }, "The instruction set in use.");
     m.def(
         "isas",

@@ -202,4 +202,21 @@ std::vector<char> written_buffers(const Plan& plan);
 // batch, the threads and the split; Sums depend on threads in their last bits.
 void run(const Plan& plan, const Run& run);
 
+// ---- the gradient of a weight: what leaves the loop backward through time ----
+// out[m, n] = Σ d[t, b, m] * a[t, b, n] over every sequence's steps; added to `out` where `add`. Where `before`, a is
+// taken from the step before (the walk's, which `reverse` turns round), and at a sequence's first step from
+// edge[b] of (B, columns) (null: zeros).
+struct OuterJob {
+    Array d, a, edge;
+    int64_t rows, columns;
+    bool before;
+    Real* out;
+    int64_t stride_row;
+    bool add;
+};
+
+// Does all jobs over the steps of one run. Each element adds its products in one order, from the last step to the
+// first, whatever the threads: the same bits where a run is cut into pieces that are added from last to first.
+void outer(const std::vector<OuterJob>& jobs, const Run& run);
+
 }  // namespace elman

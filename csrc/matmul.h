@@ -143,11 +143,12 @@ void product_block(const BlockCall& block, const Panel* panels, int32_t count, b
 
 // ---- packing ----
 
-// Transposes kLanes x kLanes floats: to[j * to_stride + i] = from[i * from_stride + j].
-ELMAN_INLINE void transpose_square(const Real* from, int64_t from_stride, Real* to, int64_t to_stride) {
+// Transposes kLanes x kLanes floats: to[j * to_stride + i] = from(i)[j].
+template <class From>
+ELMAN_INLINE void transpose_square(From from, Real* to, int64_t to_stride) {
     Vec row[kLanes];
 #pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) row[i] = load(from + i * from_stride);
+    for (int i = 0; i < kLanes; ++i) row[i] = load(from(i));
     // log2(lanes) rounds of a perfect shuffle of the whole square
 #pragma GCC unroll 4
     for (int round = 1; round < kLanes; round *= 2) {
@@ -188,7 +189,7 @@ void pack_rows(const PackRecord& job) {
         int64_t k = 0;
         if (here == kLanes)
             for (; k + kLanes <= job.inner; k += kLanes)
-                transpose_square(from + k, job.stride, to + k * width, width);
+                transpose_square([=](int i) { return from + i * job.stride + k; }, to + k * width, width);
         for (; k < job.inner; ++k)
             for (int64_t l = 0; l < kLanes; ++l)
                 to[k * width + l] = l < here ? from[l * job.stride + k] : 0.0f;

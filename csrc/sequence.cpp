@@ -1,6 +1,7 @@
 // The loop over time, for any Plan: compiled once per instruction set (ELMAN_ISA names the copy).
 #include "machine.h"
 #include "matmul.h"
+#include "outer.h"
 #include "walk.h"
 
 namespace elman {
@@ -128,7 +129,7 @@ void walk_sequences(Walk& walk) {
 }  // namespace
 
 extern const Isa isa;
-const Isa isa = {ELMAN_ISA_NAME, kLanes, kRowTile, kPanel, kFewRows, kFewPanel, pack, walk_sequences};
+const Isa isa = {ELMAN_ISA_NAME, kLanes, kRowTile, kPanel, kFewRows, kFewPanel, pack, walk_sequences, outer_block};
 
 }  // namespace ELMAN_ISA
 }  // namespace elman

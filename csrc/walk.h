@@ -11,6 +11,7 @@ namespace elman {
 constexpr int64_t kChunk = 256;     // lanes that the vector machine takes through all instructions at a time
 constexpr int64_t kSumEvery = 32;   // rows added in Real before a Sum's partial goes into its double total
 constexpr int64_t kBlock = 256;     // inner dimension that one pass over a panel covers
+constexpr int64_t kOuterDepth = 256;  // rows that one pass over a block of a weight's gradient covers
 constexpr int64_t kAlign = 16;      // rows and panels start at multiples of so many floats (64 bytes)
 
 // One (buffer, side) as the rows of one walk see it. At step k row r stands at
@@ -106,6 +107,25 @@ struct PackRecord {
     int64_t to;
 };
 
+// rows x columns of a weight's gradient: out[m, n] (+)= Σ_k d[k][row + m] * a[k][column + n], k < depth.
+struct OuterBlock {
+    const Real* const* d;
+    const Real* const* a;
+    int64_t depth;
+    int64_t row, rows, column, columns;
+    Real* out;
+    int64_t stride;
+    bool add;
+};
+
+// What one thread packs into: for blocks of up to kOuterRows x kOuterColumns.
+constexpr int64_t kOuterRows = 384, kOuterColumns = 256;
+struct OuterRoom {
+    Real* transposed;  // kOuterColumns * (kOuterDepth + kAlign)
+    Real* panels;      // kOuterDepth * kOuterRows
+    Real* block;       // kOuterColumns * (kOuterRows + kAlign)
+};
+
 // The functions of one instruction set.
 struct Isa {
     const char* name;
@@ -114,6 +134,7 @@ struct Isa {
     int few_rows, few_rows_panel_vectors;     // and the one for at most few_rows rows
     void (*pack)(const PackRecord&);
     void (*walk)(Walk&);
+    void (*outer)(const OuterBlock&, const OuterRoom&);
 };
 
 }  // namespace elman

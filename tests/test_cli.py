@@ -173,7 +173,8 @@ def test_texts_from_files(
     [
         (
             "trian classify",
-            "command: unknown name 'trian'. Did you mean 'train'? Valid: bench, cells, evaluate, predict, train.",
+            "command: unknown name 'trian'. Did you mean 'train'? Valid: bench, cells, evaluate, predict, "
+            "train.",
         ),
         ("train clasify", "task: unknown name 'clasify'. Did you mean 'classify'? Valid: classify."),
         ("train --data x", "task: expected its name first, got '--data'. Valid: classify."),

@@ -43,6 +43,23 @@ def run(plan, arrays, given, reverse):
         _Row(plan, arrays, weights, b, steps, reverse).walk(steps if lengths is None else int(lengths[b]))
 
 
+def outer(jobs, given):
+    """Stands in for `elman.backends.native.outer`."""
+    lengths = given.lengths
+    for job in jobs:
+        if not job.add:
+            job.out.zero_()
+        for b in range(given.x.shape[1]):
+            length = given.x.shape[0] if lengths is None else int(lengths[b])
+            for k in range(length):
+                t, before = (length - 1 - k, length - k) if given.reverse else (k, k - 1)
+                if job.before and k == 0:
+                    a = torch.zeros_like(job.a[t, b]) if job.edge is None else job.edge[b]
+                else:
+                    a = job.a[before if job.before else t, b]
+                job.out.add_(torch.outer(job.d[t, b], a))
+
+
 def _written(plan):
     found = set()
     for stage in plan.stages:

@@ -8,7 +8,7 @@ import torch
 from elman import cells
 from elman.backends import engine, native, recurrence, tensors
 from elman.cells import Cell, State, sigmoid, tanh
-from oracles.plans import run as interpret
+from oracles import plans as interpreter
 
 SIZES = {"I": 6, "H": 4, "P": 2}
 
@@ -66,7 +66,8 @@ CASES = [
 @pytest.mark.parametrize("cell", [c for _, c in CASES], ids=[n for n, _ in CASES])
 def test_plans_match_the_reference(cell, reverse, lengths, bias, many_rows, monkeypatch):
     monkeypatch.setattr(tensors, "MANY_ROWS", many_rows)
-    monkeypatch.setattr(native, "run", interpret)
+    monkeypatch.setattr(native, "run", interpreter.run)
+    monkeypatch.setattr(native, "outer", interpreter.outer)
     monkeypatch.setattr(engine, "obstacle", lambda *_: "")
     monkeypatch.setattr(engine, "describe", lambda: "interpreted")
     program = cell.program(bias)

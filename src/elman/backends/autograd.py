@@ -11,14 +11,13 @@ from torch import Tensor
 from torch.autograd import Function
 
 from elman.backends import mapped, passes, reference
-from elman.backends.given import Given
-from elman.backends.tensors import Compiled, Results
+from elman.backends.tensors import Compiled
 
 Tensors = Sequence[Tensor | None]
 
 
 def transformed() -> bool:
-    """Whether a transform of `torch.func` is active: what it wraps does not always say that it needs gradients."""
+    """Whether a transform of `torch.func` is active: what it wraps may not say that it needs gradients."""
     return torch._C._are_functorch_transforms_active()
 
 

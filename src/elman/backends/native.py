@@ -6,6 +6,7 @@ import ctypes
 import functools
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -120,6 +121,36 @@ def run(plan: Plan, arrays: Sequence[Any], given: Given, reverse: bool) -> None:
     native.run(addresses, matrices, steps, batch, given.lengths, reverse, torch.get_num_threads())
 
 
+@dataclass(frozen=True)
+class OuterJob:
+    """Part of a weight's gradient: out (M, N) = Σ dᵀ a over all steps, of d (T, B, M) and a (T, B, N).
+
+    before: a is taken from the step before (the walk's), from `edge` (B, N) at the first (None: zeros).
+    add: to what `out` holds already.
+    """
+
+    d: Tensor
+    a: Tensor
+    edge: Tensor | None
+    before: bool
+    out: Tensor
+    add: bool
+
+
+def outer(jobs: Sequence[OuterJob], given: Given) -> None:
+    """Do all jobs over the steps of `given`, which say what "before" means."""
+    steps, batch = given.x.shape[:2]
+    handed = _Handed()
+    addresses = []
+    for job in jobs:
+        m, n = job.out.shape
+        d, a = handed.address(job.d, (steps, batch, m)), handed.address(job.a, (steps, batch, n))
+        out = handed.address(job.out, (m, n))
+        edge = handed.address(job.edge, (batch, n))
+        addresses.append((d, a, edge, m, n, job.before, (out[0], out[2]), job.add))
+    _engine.outer(addresses, steps, batch, given.lengths, given.reverse, torch.get_num_threads())
+
+
 _LARGE = 2**20  # floats, 4 MB: from here on the allocator is likely to hand out memory not touched before
 _HUGE_PAGE, _MADV_HUGEPAGE = 2**21, 14
 
@@ -153,24 +184,24 @@ class _Handed:
         if array is None:
             return None
         if place == "sequence":
-            return self._address(array, (steps, batch, width))
+            return self.address(array, (steps, batch, width))
         if place == "state":
             initial, sequence, final = array
             return (
-                self._address(initial, (batch, width)),
-                self._address(sequence, (steps, batch, width)),
-                self._address(final, (batch, width)),
+                self.address(initial, (batch, width)),
+                self.address(sequence, (steps, batch, width)),
+                self.address(final, (batch, width)),
             )
         if place == "shifted":
             sequence, edge = array
-            return self._address(sequence, (steps, batch, width)), self._address(edge, (batch, width))
-        return self._address(array, (width,))
+            return self.address(sequence, (steps, batch, width)), self.address(edge, (batch, width))
+        return self.address(array, (width,))
 
     def weight(self, weight: Tensor, shape: tuple[int, int]) -> tuple[int, int]:
-        address, _, stride = self._address(weight, shape) or (0, 0, 0)
+        address, _, stride = self.address(weight, shape) or (0, 0, 0)
         return address, stride
 
-    def _address(self, tensor: Tensor | None, shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    def address(self, tensor: Tensor | None, shape: tuple[int, ...]) -> tuple[int, int, int] | None:
         """(address, stride over time, stride over the batch), the last also of a matrix's rows."""
         if tensor is None:
             return None

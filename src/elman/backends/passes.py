@@ -32,8 +32,9 @@ def backward(
     with_x: bool = True,
     samples: int = 0,
 ) -> list[Tensor | None]:
-    """The gradient of x, of each parameter and of each state (None: zero), from those of the sequences handed out and the
-    final states (None: zero).
+    """The gradient of x, of each parameter and of each state (None: zero).
+
+    gradients: of the sequences handed out and of the final states (None: zero).
 
     `kept` is what `forward` returned. Without `with_x`, the gradient of x is not computed.
     """

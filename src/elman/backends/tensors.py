@@ -31,7 +31,7 @@ class Compiled:
         self.derived = adjoint(program, all_states)
         #: states whose values at every step are handed out
         self.shown = tuple(s.name for s in (program.states if all_states else program.states[:1]))
-        #: how many tensors a run is given, how many of them a gradient may be asked for, how many are handed out
+        #: how many tensors a run is given, how many of them may want a gradient, how many are handed out
         self.leaves = 1 + len(program.parameters) + len(program.states)
         self.inputs = self.leaves + len(program.masks) + 1
         self.outputs = len(self.shown) + len(program.states)

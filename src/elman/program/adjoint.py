@@ -1,9 +1,9 @@
 """The adjoint of a Program: reverse mode over the same instruction table, itself a Graph of one time step.
 
 Walking the steps backward, each adjoint step takes the gradient of the states after the step (from the later
-step, `carry`, and for the output or every state also from above, `gradient`) and gives the gradient of the states before it,
-of the streams, and of every product's result. From the last two the weight gradients follow outside the loop,
-as one large product over all steps.
+step, `carry`, and for the output or every state also from above, `gradient`) and gives the gradient of the
+states before it, of the streams, and of every product's result. From the last two the weight gradients follow
+outside the loop, as one large product over all steps.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Adjoint:
 
 
 def adjoint(program: Program, all_states: bool = False) -> Adjoint:
-    """Derive the adjoint step; with `all_states` every state has a gradient from above, else the output alone.
+    """Derive the adjoint step; with `all_states` every state has a gradient from above, else the output.
 
     What the backward pass needs is stored, unless it is cheap and follows from what is there anyway.
     """
