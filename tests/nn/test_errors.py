@@ -10,7 +10,7 @@ import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import elman.nn
-from elman.cells import LSTM, Cell
+from elman.cells import LSTM, Cell, options
 from elman.errors import ArgumentError
 
 X = torch.randn(4, 2, 3)
@@ -98,6 +98,56 @@ BUILDING: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: lstm(backend="cuda"),
         "backend: unknown name 'cuda'. Valid: auto, engine, reference.",
+    ),
+]
+
+KEYWORDS = (
+    *("backend", "memory", "learn_initial_state", "input_dropout", "weight_drop", "zoneout"),
+    *("recurrent_dropout", "recurrent_dropout_mode"),
+)
+RATE = "{0}: expected a probability in [0, 1), got {1}. 0 turns it off; at 1 nothing would be left."
+OPTIONS: list[tuple[Callable[[], Any], str]] = [
+    (lambda: lstm(input_dropout=1.0), RATE.format("input_dropout", 1.0)),
+    (lambda: lstm(recurrent_dropout=-0.1), RATE.format("recurrent_dropout", -0.1)),
+    (lambda: lstm(weight_drop=True), RATE.format("weight_drop", True)),
+    (lambda: lstm(zoneout="0.1"), RATE.format("zoneout", "'0.1'")),
+    (lambda: lstm(zoneout=(0.1, 1)), RATE.format("zoneout[1]", 1)),
+    (
+        lambda: lstm(zoneout=[0.1]),
+        "zoneout: expected a probability, or one for each of 2 states (h, c), got [0.1]. "
+        "A single number serves them all.",
+    ),
+    (
+        lambda: lstm(recurrent_dropout_mode="steps"),
+        "recurrent_dropout_mode: unknown name 'steps'. Did you mean 'step'? Valid: sequence, step.",
+    ),
+    (lambda: lstm(memory="lo"), "memory: unknown name 'lo'. Did you mean 'low'? Valid: fast, low."),
+    (lambda: lstm(learn_initial_state=1), FLAG.format("learn_initial_state", 1)),
+    (
+        lambda: elman.nn.GRU(3, 5, peephole=True),
+        f"GRU option: unknown name 'peephole'. Valid: {', '.join(sorted([*options('gru'), *KEYWORDS]))}.",
+    ),
+]
+RESETS = "resets: expected a bool tensor of shape (4, 2) = (steps, batch), got a {}. "
+RESETTING: list[tuple[Callable[[], Any], str]] = [
+    (
+        lambda: lstm()(X, resets=torch.zeros(4, 2)),
+        RESETS.format("tensor of torch.float32")
+        + "It is True at the steps before which the state starts anew: resets.bool().",
+    ),
+    (
+        lambda: lstm()(X, resets=[[True]]),
+        RESETS.format("list") + "It is True at the steps before which the state starts anew: resets.bool().",
+    ),
+    (
+        lambda: lstm(batch_first=True)(X, resets=torch.zeros(2, 4).bool()),
+        "resets: expected shape (4, 2) = (batch, steps), got (2, 4). "
+        "It says for each step of each sequence whether the state starts anew before it.",
+    ),
+    (
+        lambda: lstm()(X[:, 0], resets=torch.zeros(4, 1).bool()),
+        "resets: expected shape (4,) = (steps), got (4, 1). "
+        "It says for each step of each sequence whether the state starts anew before it.",
     ),
 ]
 
@@ -219,7 +269,7 @@ CALLING: list[tuple[Callable[[], Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("mistake", "message"), BUILDING + CALLING)
+@pytest.mark.parametrize(("mistake", "message"), BUILDING + OPTIONS + CALLING + RESETTING)
 def test_message(mistake: Callable[[], Any], message: str) -> None:
     with pytest.raises(ArgumentError) as caught:
         mistake()
@@ -233,5 +283,5 @@ def test_an_empty_packed_sequence_is_an_error_of_its_own() -> None:
 
 @pytest.mark.parametrize("name", ["RNN", "GRU"])
 def test_only_lstm_takes_a_projection(name: str) -> None:
-    with pytest.raises(TypeError, match="proj_size"):
+    with pytest.raises(ArgumentError, match="option: unknown name 'proj_size'"):
         getattr(elman.nn, name)(3, 5, proj_size=2)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,7 +29,7 @@ def check_flag(argument: str, value: object) -> None:
         raise wrong(argument, expected="True or False", got=value, remedy=_positional_hint(argument))
 
 
-def check_dropout(value: Any, num_layers: int, stacklevel: int) -> None:
+def check_dropout(value: Any, num_layers: int) -> None:
     """Raises `ArgumentError` outside [0, 1]; warns where there is no second layer to drop between."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 <= value <= 1:
@@ -41,8 +43,22 @@ def check_dropout(value: Any, num_layers: int, stacklevel: int) -> None:
         warnings.warn(
             "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
             f"num_layers greater than 1, but got dropout={value} and num_layers={num_layers}",
-            stacklevel=stacklevel + 1,
+            stacklevel=_levels_to_the_caller(),
         )
+
+
+def _levels_to_the_caller() -> int:
+    """How far up the stack the first frame outside of this package is, for a warning one level down."""
+    frame, level, here = sys._getframe(1), 1, str(Path(__file__).parent)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def check_memory(value: object) -> None:
+    """Raises `ArgumentError` unless `value` is "fast" or "low"."""
+    if value not in ("fast", "low"):
+        raise unknown("memory", value, ("fast", "low"))
 
 
 def check_backend(backend: object) -> None:
@@ -202,6 +218,27 @@ def check_lengths(lengths: Any, steps: int, batch: int) -> Tensor:
     return values.to(device="cpu", dtype=torch.int64)
 
 
+def check_resets(resets: Any, shape: tuple[int, ...], batch_first: bool) -> Tensor:
+    """`resets` itself; raises `ArgumentError` unless it is a bool tensor of that shape, the caller's."""
+    order = "steps" if len(shape) == 1 else "batch, steps" if batch_first else "steps, batch"
+    if not isinstance(resets, Tensor) or resets.dtype != torch.bool:
+        got = f"a tensor of {resets.dtype}" if isinstance(resets, Tensor) else f"a {type(resets).__name__}"
+        raise wrong(
+            "resets",
+            expected=f"a bool tensor of shape {shape} = ({order})",
+            got=shown(got),
+            remedy="It is True at the steps before which the state starts anew: resets.bool().",
+        )
+    if tuple(resets.shape) != shape:
+        raise wrong(
+            "resets",
+            expected=f"shape {shape} = ({order})",
+            got=tuple(resets.shape),
+            remedy="It says for each step of each sequence whether the state starts anew before it.",
+        )
+    return resets
+
+
 def _check_range(lengths: Tensor, steps: int) -> None:
     for index, length in enumerate(lengths.tolist()):
         if not 0 <= length <= steps:
@@ -218,6 +255,11 @@ def _state_hint(got: torch.Size, expected: tuple[int, ...]) -> str:
         return f"A state has as many dimensions as the input, here {len(expected)}."
     if len(expected) == 3 and (got[1], got[0], got[2]) == expected:
         return "A state is never batch first: transpose its first two dimensions."
+    if len(expected) == 3 and (got[0], got[2]) == (expected[0], expected[2]):
+        return (
+            f"The state is of a batch of {got[1]} sequences, the input of {expected[1]}: leave hx out to "
+            "start from zeros, or carry the states of the same sequences."
+        )
     return "Leave hx out to start from zeros."
 
 

@@ -16,7 +16,7 @@ from elman.backends import recurrence
 from elman.errors import shown, wrong
 from elman.nn import weights
 from elman.nn.arguments import check_flag, check_input, check_size, check_states
-from elman.nn.layers import rnn_cell
+from elman.nn.layers import check_nonlinearity
 
 
 class SingleStep(Module):
@@ -116,7 +116,8 @@ class RNNCell(SingleStep):
         device: Any = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(rnn_cell(nonlinearity), input_size, hidden_size, bias, device, dtype)
+        cell = cells.RNN(activation=check_nonlinearity(nonlinearity))
+        super().__init__(cell, input_size, hidden_size, bias, device, dtype)
         self.nonlinearity = nonlinearity
 
     def extra_repr(self) -> str:

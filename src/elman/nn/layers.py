@@ -1,12 +1,15 @@
-"""RNN, GRU and LSTM: `Recurrent` with the constructors of `torch.nn`, and a few keywords more.
+"""A class for each cell: RNN, GRU and LSTM with the constructors of `torch.nn`, and layers of other cells.
 
-Call, outputs, errors' occasions, `state_dict` and initial weights (at the same seed) are those of `torch.nn`,
-so replacing the import is enough. `Recurrent.forward` documents the call, `lengths=` included.
+Call, outputs, errors' occasions, `state_dict` and initial weights (at the same seed) of the three are those
+of `torch.nn`, so replacing the import is enough. `Recurrent.forward` documents the call of all. A class takes
+the options of its cell, and those of `Recurrent`, as keywords.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 
@@ -16,17 +19,118 @@ from elman.nn.arguments import check_flag
 from elman.nn.recurrent import Recurrent
 
 
-class RNN(Recurrent):
+class CellLayer(Recurrent):
+    """A layer of one cell: the base of the classes below, and of one for a cell of your own:
+
+        class MinimalGated(CellLayer, cell=MyCell): ...
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype: as in
+            `Recurrent`, in the order of `torch.nn`.
+        options: the cell's own (`help` of the class lists them) and the further keywords of `Recurrent`.
+
+    Raises:
+        ArgumentError: as `Recurrent`, or an option that the cell does not have (those it has are listed).
+    """
+
+    _cell: ClassVar[type[cells.Cell]]
+    #: options of the cell that another argument of the layer decides
+    _decided: ClassVar[tuple[str, ...]] = ("projection",)
+
+    def __init_subclass__(cls, cell: type[cells.Cell] | None = None, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if cell is not None:
+            cls._cell = cell
+            cls.__signature__ = _signature(cls)  # type: ignore[attr-defined]
+            text = inspect.cleandoc(cls.__doc__ or cell.__doc__ or "")
+            cls.__doc__ = f"{text}\n\nThe further arguments are those of `elman.nn.Recurrent`."
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+        **options: Any,
+    ) -> None:
+        own, further = _sorted_options(type(self), options)
+        super().__init__(
+            self._build_cell(own, further),
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            device=device,
+            dtype=dtype,
+            **further,
+        )
+        self._own = own
+
+    def _build_cell(self, own: Mapping[str, Any], further: Mapping[str, Any]) -> cells.Cell:
+        projection = {"projection": True} if further.get("proj_size") else {}
+        return build_cell(self._cell, {**own, **projection})
+
+    def extra_repr(self) -> str:
+        usual = inspect.signature(self._cell).parameters
+        shown = [f"{k}={v}" for k, v in self._own.items() if v != usual[k].default]
+        return ", ".join(self._shown() + shown)
+
+
+def _options(layer: type[CellLayer]) -> tuple[dict[str, inspect.Parameter], dict[str, inspect.Parameter]]:
+    """The keywords that a layer takes beside those it names itself: the cell's own, and `Recurrent`'s."""
+    of_cell = inspect.signature(layer._cell).parameters
+    own = {name: p for name, p in of_cell.items() if name not in layer._decided}
+    known = {"self", "cell", *inspect.signature(CellLayer.__init__).parameters}
+    if "projection" not in of_cell:
+        known.add("proj_size")
+    of_layer = inspect.signature(Recurrent).parameters
+    return own, {name: p for name, p in of_layer.items() if name not in known}
+
+
+def _sorted_options(layer: type[CellLayer], given: Mapping[str, Any]) -> tuple[dict, dict]:
+    """The cell's options and `Recurrent`'s; raises `ArgumentError` for one that neither has."""
+    own, further = _options(layer)
+    for name in given:
+        if name not in own and name not in further:
+            raise unknown(f"{layer.__name__} option", name, (*own, *further))
+    return {k: v for k, v in given.items() if k in own}, {k: v for k, v in given.items() if k in further}
+
+
+def build_cell(cell: type[cells.Cell], options: Mapping[str, Any]) -> cells.Cell:
+    """The cell with its options; raises `ArgumentError` where one that is on or off is given no bool."""
+    parameters = inspect.signature(cell).parameters
+    for name, value in options.items():
+        if isinstance(parameters[name].default, bool):
+            check_flag(name, value)
+    return cell(**options)
+
+
+def _signature(layer: type[CellLayer]) -> inspect.Signature:
+    """The constructor's, with the keywords it takes in place of `**options`."""
+    constructor = list(inspect.signature(layer.__init__).parameters.values())[1:]
+    named = [p for p in constructor if p.kind is not p.VAR_KEYWORD]
+    own, further = _options(layer)
+    names = {p.name for p in named}
+    keywords = [p for p in (*own.values(), *further.values()) if p.name not in names]
+    return inspect.Signature([*named, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in keywords)])
+
+
+class RNN(CellLayer, cell=cells.RNN):
     """Elman's recurrent network, h' = f(W_ih x + b_ih + W_hh h + b_hh), as `torch.nn.RNN`.
 
     Args:
         nonlinearity: the name of f: "tanh", "relu", or any other of `elman.cells.ACTIVATIONS`.
-        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype,
-            backend: as in `Recurrent`.
-
-    Raises:
-        ArgumentError: as `Recurrent`, or an unknown nonlinearity (the valid ones are listed).
     """
+
+    _decided = ("activation",)
 
     def __init__(
         self,
@@ -40,11 +144,11 @@ class RNN(Recurrent):
         bidirectional: bool = False,
         device: Any = None,
         dtype: torch.dtype | None = None,
-        *,
-        backend: str = "auto",
+        **options: Any,
     ) -> None:
+        self.nonlinearity = check_nonlinearity(nonlinearity)
+        self.mode = f"RNN_{nonlinearity.upper()}"
         super().__init__(
-            rnn_cell(nonlinearity),
             input_size,
             hidden_size,
             num_layers,
@@ -52,79 +156,37 @@ class RNN(Recurrent):
             batch_first,
             dropout,
             bidirectional,
-            backend=backend,
-            device=device,
-            dtype=dtype,
+            device,
+            dtype,
+            **options,
         )
-        self.nonlinearity = nonlinearity
-        self.mode = f"RNN_{nonlinearity.upper()}"
+
+    def _build_cell(self, own: Mapping[str, Any], further: Mapping[str, Any]) -> cells.Cell:
+        return build_cell(cells.RNN, {"activation": self.nonlinearity, **own})
 
     def extra_repr(self) -> str:
         torch_shows_none = self.nonlinearity in ("tanh", "relu")
-        return ", ".join(self._shown() + ([] if torch_shows_none else [f"nonlinearity={self.nonlinearity}"]))
+        return super().extra_repr() + ("" if torch_shows_none else f", nonlinearity={self.nonlinearity}")
 
 
-class GRU(Recurrent):
+class GRU(CellLayer, cell=cells.GRU):
     """Gated recurrent unit, as `torch.nn.GRU`; gate order r, z, n.
 
     Args:
         reset_after: whether the reset gate acts after the recurrent product, as in torch and cuDNN (True), or
             on the state before it, as in Cho et al. 2014 (False). Parameters are the same in both forms.
-        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype,
-            backend: as in `Recurrent`.
-
-    Raises:
-        ArgumentError: as `Recurrent`.
     """
 
     mode = "GRU"
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        device: Any = None,
-        dtype: torch.dtype | None = None,
-        *,
-        reset_after: bool = True,
-        backend: str = "auto",
-    ) -> None:
-        check_flag("reset_after", reset_after)
-        super().__init__(
-            cells.GRU(reset_after=reset_after),
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            backend=backend,
-            device=device,
-            dtype=dtype,
-        )
-        self.reset_after = reset_after
 
-    def extra_repr(self) -> str:
-        return ", ".join(self._shown() + ([] if self.reset_after else ["reset_after=False"]))
-
-
-class LSTM(Recurrent):
+class LSTM(CellLayer, cell=cells.LSTM):
     """Long short-term memory, as `torch.nn.LSTM`; gate order i, f, g, o; its states are (h, c).
 
     Args:
+        proj_size: P, features of the output where it is a projection of the hidden state; 0 for none.
         peepholes: whether the gates see the cell state through per-feature weights (Gers et al. 2002): the
             parameter `peephole_l{layer}`, of shape (3H,), in the order i, f, o.
-        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, device,
-            dtype, backend: as in `Recurrent`.
-
-    Raises:
-        ArgumentError: as `Recurrent`.
     """
 
     mode = "LSTM"
@@ -141,13 +203,9 @@ class LSTM(Recurrent):
         proj_size: int = 0,
         device: Any = None,
         dtype: torch.dtype | None = None,
-        *,
-        peepholes: bool = False,
-        backend: str = "auto",
+        **options: Any,
     ) -> None:
-        check_flag("peepholes", peepholes)
         super().__init__(
-            cells.LSTM(peepholes=peepholes, projection=proj_size != 0),
             input_size,
             hidden_size,
             num_layers,
@@ -155,19 +213,15 @@ class LSTM(Recurrent):
             batch_first,
             dropout,
             bidirectional,
-            proj_size,
-            backend=backend,
-            device=device,
-            dtype=dtype,
+            device,
+            dtype,
+            proj_size=proj_size,
+            **options,
         )
-        self.peepholes = peepholes
-
-    def extra_repr(self) -> str:
-        return ", ".join(self._shown() + (["peepholes=True"] if self.peepholes else []))
 
 
-def rnn_cell(nonlinearity: str) -> cells.RNN:
-    """The cell of `RNN` and `RNNCell`; raises `ArgumentError` for an unknown nonlinearity."""
-    if not isinstance(nonlinearity, str) or nonlinearity not in cells.ACTIVATIONS:
-        raise unknown("nonlinearity", nonlinearity, cells.ACTIVATIONS)
-    return cells.RNN(activation=nonlinearity)
+def check_nonlinearity(name: Any) -> str:
+    """The name; raises `ArgumentError` for one that is not among `elman.cells.ACTIVATIONS`."""
+    if not isinstance(name, str) or name not in cells.ACTIVATIONS:
+        raise unknown("nonlinearity", name, cells.ACTIVATIONS)
+    return name

@@ -1,4 +1,4 @@
-"""Recurrent: stacking, directions, lengths, dropout and the caller's layouts, once for all cells.
+"""Recurrent: stacking, directions, lengths, regularisers and the caller's layouts, once for all cells.
 
 Dimensions: T steps, B sequences, I input features, H hidden features, P projected features, W features of one
 state (H or P), L layers, D directions (1 or 2).
@@ -6,6 +6,7 @@ state (H or P), L layers, D directions (1 or 2).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,17 +17,19 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman.backends import prepare, recurrence
 from elman.cells import Cell
-from elman.nn import weights
+from elman.nn import regularisers, weights
 from elman.nn.arguments import (
     check_backend,
     check_dropout,
     check_flag,
     check_input,
+    check_memory,
     check_size,
-    check_states,
     choose_cell,
 )
 from elman.nn.sequences import Sequences, arrange
+from elman.nn.states import Stack
+from elman.program import Program
 
 
 class Recurrent(Module):
@@ -43,8 +46,26 @@ class Recurrent(Module):
             in training.
         bidirectional: whether each layer also walks its input from the end; outputs stand side by side.
         proj_size: P, features of the projected output, less than H; 0 for a cell without a projection.
-        backend: "auto", or the reader to use, "engine" or "reference". A named one never falls back.
+        input_dropout: probability in [0, 1) that a feature of a layer's input, each layer's of the stack, is
+            zeroed in training, for a whole sequence (Gal & Ghahramani 2016, arXiv:1512.05287).
+        recurrent_dropout: probability in [0, 1) that a feature of a state is zeroed in training where it
+            enters a product of the step; where no state does, as in elementwise recurrences, where it enters
+            the step. There, what is kept grows by 1 / (1 - p) at every step: prefer zoneout.
+        recurrent_dropout_mode: "sequence", one mask for all steps of a sequence (Gal & Ghahramani 2016), or
+            "step", a new one at each.
+        zoneout: probability in [0, 1) that a feature of a state keeps its value at a step in training; in
+            evaluation the expectation (Krueger et al. 2016, arXiv:1606.01305). A number for all states, delay
+            lines excepted, or one for each; states that only mean something together want the latter.
+        weight_drop: probability in [0, 1) that an element of a weight of the products inside the loop is
+            zeroed in training, for a whole call (Merity et al. 2017, arXiv:1708.02182).
+        learn_initial_state: whether the states that a call starts from without `hx` are learned, from zeros
+            on: parameters `initial_{state}_l{layer}`, (W,), the same for all sequences.
+        memory: "fast", or "low" to keep only some steps for the backward pass and run the others again.
+        backend: "auto", or the reader to use, one of `elman.backends.CHOICES`. A named one never falls back.
         device, dtype: of the parameters, as for any module.
+
+    All dropout is inverted: what is kept is scaled by 1 / (1 - p), and evaluation changes nothing. The random
+    numbers are torch's, so `torch.manual_seed` fixes them.
 
     Parameters are named `{name}_l{layer}`, with `_reverse` behind it for the second direction;
     `elman.nn.weights` documents names, shapes and the order of the gates.
@@ -65,6 +86,13 @@ class Recurrent(Module):
         bidirectional: bool = False,
         proj_size: int = 0,
         *,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        recurrent_dropout_mode: str = "sequence",
+        zoneout: float | Sequence[float] = 0.0,
+        weight_drop: float = 0.0,
+        learn_initial_state: bool = False,
+        memory: str = "fast",
         backend: str = "auto",
         device: Any = None,
         dtype: torch.dtype | None = None,
@@ -77,11 +105,13 @@ class Recurrent(Module):
         check_flag("bias", bias)
         check_flag("batch_first", batch_first)
         check_flag("bidirectional", bidirectional)
-        check_dropout(dropout, num_layers, stacklevel=2 if type(self) is Recurrent else 3)
+        check_flag("learn_initial_state", learn_initial_state)
+        check_dropout(dropout, num_layers)
+        regularisers.check_mode(recurrent_dropout_mode)
+        check_memory(memory)
         check_backend(backend)
         self.cell = choose_cell(cell, hidden_size, proj_size)
         self.program = self.cell.program(bias=bias)
-        prepare(self.program)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -90,21 +120,51 @@ class Recurrent(Module):
         self.dropout = float(dropout)
         self.bidirectional = bidirectional
         self.proj_size = proj_size
+        self.input_dropout = regularisers.check_rate("input_dropout", input_dropout)
+        self.recurrent_dropout = regularisers.check_rate("recurrent_dropout", recurrent_dropout)
+        self.recurrent_dropout_mode = recurrent_dropout_mode
+        self.zoneout = regularisers.zoneout_rates(self.program, zoneout)
+        self.weight_drop = regularisers.check_rate("weight_drop", weight_drop)
+        self.learn_initial_state = learn_initial_state
+        self.memory = memory
         self.backend = backend
+        self._derive()
         self._names = [parameter.name for parameter in self.program.parameters]
-        self._all_weights = [
-            weights.add_parameters(
-                self,
-                self.program.parameters,
-                self._sizes(layer),
-                weights.suffix(layer, direction),
-                device=device,
-                dtype=dtype,
-            )
-            for layer in range(num_layers)
-            for direction in range(1 + bidirectional)
-        ]
+        self._all_weights: list[list[str]] = []
+        self._learned: list[list[str]] = []
+        for layer in range(num_layers):
+            for direction in range(1 + bidirectional):
+                self._add_parameters(layer, weights.suffix(layer, direction), device=device, dtype=dtype)
         self.reset_parameters()
+
+    def _derive(self) -> None:
+        """What follows from the options and is neither copied nor pickled."""
+        self._masked: dict[tuple, Program] = {}
+        for dropped in (False, self.recurrent_dropout > 0.0):
+            self._program(dropped)
+        self._droppable = regularisers.recurrent_weights(self.program)
+        widths = [self._sizes(layer) for layer in range(self.num_layers)]
+        self._stack = Stack(
+            tuple(state.name for state in self.program.states),
+            tuple(tuple(sizes[state.width] for sizes in widths) for state in self.program.states),
+            1 + self.bidirectional,
+        )
+
+    def _program(self, dropped: bool) -> Program:
+        """The Program that reads the masks for zoneout and, where `dropped`, for recurrent dropout."""
+        key = (dropped, *self.zoneout)
+        if key not in self._masked:
+            self._masked[key] = regularisers.masked_program(self.program, dropped, self.zoneout)
+            prepare(self._masked[key])
+        return self._masked[key]
+
+    def _add_parameters(self, layer: int, ending: str, **place: Any) -> None:
+        sizes = self._sizes(layer)
+        self._all_weights.append(
+            weights.add_parameters(self, self.program.parameters, sizes, ending, **place)
+        )
+        initial = weights.initial_states(self.program.states) if self.learn_initial_state else ()
+        self._learned.append(weights.add_parameters(self, initial, sizes, ending, **place))
 
     def _sizes(self, layer: int) -> dict[str, int]:
         """The numbers behind the widths I, H and P in that layer."""
@@ -115,113 +175,165 @@ class Recurrent(Module):
 
     def reset_parameters(self) -> None:
         """Draw every parameter anew, as its cell declares; by default uniform within ±1/√H, as torch does."""
+        initial = weights.initial_states(self.program.states)
         for names in self._all_weights:
             for name, parameter in zip(names, self.program.parameters, strict=True):
+                weights.initialise(self, name, parameter, self.hidden_size)
+        for names in self._learned:
+            for name, parameter in zip(names, initial if names else (), strict=True):
                 weights.initialise(self, name, parameter, self.hidden_size)
 
     @property
     def all_weights(self) -> list[list[Tensor]]:
-        """The parameters, a list for each layer and direction."""
+        """The cell's parameters, a list for each layer and direction."""
         return [[getattr(self, name) for name in names] for names in self._all_weights]
 
     def flatten_parameters(self) -> None:
         """Nothing to do: kept so that code written for torch.nn runs unchanged."""
 
-    def forward(self, input: Tensor | PackedSequence, hx: Any = None, lengths: Any = None) -> tuple[Any, Any]:
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Any = None,
+        lengths: Any = None,
+        resets: Tensor | None = None,
+        all_states: bool = False,
+    ) -> tuple[Any, Any]:
         """Walk the sequences.
 
         Args:
             input: (T, B, I), (B, T, I) with batch_first, (T, I) for one sequence, or a PackedSequence.
             hx: initial state (L * D, B, W), or (L * D, W) beside one sequence; for a cell with several states
-                a tuple of them in the cell's order, such as (h, c). None: zeros.
+                a tuple of them in the cell's order, such as (h, c). None: the learned ones, or zeros.
             lengths: (B,) integers in 0 .. T, in any order, as a list or tensor. None: all have T steps.
+            resets: bool, (T, B), (B, T) with batch_first, (T,) for one sequence. At a True the state before
+                that step is the initial one again, in every layer and for either direction at the end where
+                it enters the segment, and no gradient passes.
+            all_states: whether the states of all steps are returned, rather than the first one's alone.
 
         Returns:
-            The last layer's outputs in the input's layout, with D * W features, zero past a length; and the
-            final state, shaped as `hx`, of each sequence at its own end (for length 0 its initial state), by
-            layer, and in each layer forward before backward.
+            The last layer's outputs in the input's layout, with D * W features, zero past a length (with
+            `all_states` a tuple of them, one for each state of the cell); and the final state, shaped as
+            `hx`, of each sequence at its own end (for length 0 its initial state), by layer, and in each
+            layer forward before backward.
 
         Raises:
-            ArgumentError: shapes, dtypes, devices or lengths that do not fit.
+            ArgumentError: shapes, dtypes, devices, lengths or resets that do not fit.
             BackendError: the backend that the layer names cannot serve these tensors.
         """
         weight: Tensor = getattr(self, self._all_weights[0][0])
-        sequences = arrange(input, lengths, self.batch_first)
+        sequences = arrange(input, lengths, resets, self.batch_first)
         if _autocast(weight):  # recurrences run in the weights' dtype
             with torch.autocast(weight.device.type, enabled=False):
                 sequences.data = sequences.data.to(weight.dtype)
-                return self._run(sequences, hx, weight)
-        return self._run(sequences, hx, weight)
+                return self._run(sequences, hx, weight, all_states)
+        return self._run(sequences, hx, weight, all_states)
 
-    def _run(self, sequences: Sequences, hx: Any, weight: Tensor) -> tuple[Any, Any]:
+    def _run(self, sequences: Sequences, hx: Any, weight: Tensor, all_states: bool) -> tuple[Any, Any]:
         check_input(sequences.data, weight, self.input_size)
-        output, finals = self._walk(sequences.data, self._initial(hx, sequences, weight), sequences.lengths)
-        state = [sequences.state_out(final) for final in finals]
-        return sequences.output(output), state[0] if len(state) == 1 else tuple(state)
+        given = None if hx is None else self._stack.split(hx, sequences, weight)
+        x, finals = sequences.data, []
+        outputs: list[Tensor] = []
+        for layer in range(self.num_layers):
+            last = layer + 1 == self.num_layers
+            if self.input_dropout > 0.0 and self.training:
+                x = regularisers.drop_inputs(x, self.input_dropout)
+            walks = []
+            for direction in range(1 + self.bidirectional):
+                initial = self._initial(layer, direction, x) if given is None else given[len(finals)]
+                walked, final = self._walk(sequences, x, layer, direction, initial, all_states and last)
+                walks.append(walked)
+                finals.append(final)
+            outputs = walks[0]
+            if self.bidirectional:
+                outputs = [torch.cat(sides, dim=-1) for sides in zip(*walks, strict=True)]
+            x = outputs[0]
+            if self.dropout > 0.0 and self.training and not last:
+                x = F.dropout(x, self.dropout)
+        shaped = [sequences.output(output) for output in outputs]
+        return tuple(shaped) if all_states else shaped[0], self._stack.join(finals, sequences)
 
-    def _initial(self, hx: Any, sequences: Sequences, weight: Tensor) -> list[Tensor] | None:
-        """The caller's states, checked, each (L * D, B, W) in the order of the sequences; None for zeros."""
-        if hx is None:
-            return None
-        sizes, states = self._sizes(0), self.program.states
-        rows = self.num_layers * (1 + self.bidirectional)
-        batch = (sequences.data.shape[1],) if sequences.batched else ()
-        legend = "num_layers * directions, " + ("batch, " if sequences.batched else "") + "features"
-        shapes = [(rows, *batch, sizes[state.width]) for state in states]
-        given = check_states(hx, [state.name for state in states], shapes, legend, weight)
-        return [sequences.state_in(state) for state in given]
+    def _initial(self, layer: int, direction: int, x: Tensor) -> list[Tensor] | list[None]:
+        """Where a call without `hx` starts: (B, W) for each state, or None for zeros."""
+        if not self.learn_initial_state:
+            return [None] * len(self.program.states)
+        names = self._learned[layer * (1 + self.bidirectional) + direction]
+        return [getattr(self, name).expand(x.shape[1], -1) for name in names]
 
     def _walk(
-        self, x: Tensor, states: list[Tensor] | None, lengths: Tensor | None
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Every layer over x (T, B, I) from `states`, one (L * D, B, W) for each of the cell's."""
-        finals: list[tuple[Tensor, ...]] = []
-        count = len(self.program.states)
-        for layer in range(self.num_layers):
-            outputs = []
-            for direction in range(1 + self.bidirectional):
-                place = len(finals)
-                (output,), final = recurrence(
-                    self.program,
-                    x,
-                    {p: getattr(self, n) for p, n in zip(self._names, self._all_weights[place], strict=True)},
-                    [None] * count if states is None else [state[place] for state in states],
-                    lengths=lengths,
-                    reverse=direction == 1,
-                    backend=self.backend,
-                )
-                outputs.append(output)
-                finals.append(final)
-            x = torch.cat(outputs, dim=-1) if self.bidirectional else outputs[0]
-            if self.dropout > 0.0 and self.training and layer + 1 < self.num_layers:
-                x = F.dropout(x, self.dropout)
-        return x, [torch.stack(parts) for parts in zip(*finals, strict=True)]
+        self,
+        sequences: Sequences,
+        x: Tensor,
+        layer: int,
+        direction: int,
+        initial: Sequence[Tensor | None],
+        all_states: bool,
+    ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """One layer in one direction over x (T, B, I): what `recurrence` returns."""
+        program = self._program(self.training and self.recurrent_dropout > 0.0)
+        masks = None
+        if program.masks:
+            masks = regularisers.draw_masks(
+                program,
+                (x.shape[0], x.shape[1]),
+                self._sizes(layer),
+                x,
+                dropout=self.recurrent_dropout,
+                mode=self.recurrent_dropout_mode,
+                zoneout=self.zoneout,
+                training=self.training,
+            )
+        names = self._all_weights[layer * (1 + self.bidirectional) + direction]
+        parameters: dict[str, Tensor] = {p: getattr(self, n) for p, n in zip(self._names, names, strict=True)}
+        if self.weight_drop > 0.0 and self.training:
+            parameters |= {n: F.dropout(parameters[n], self.weight_drop) for n in self._droppable}
+        return recurrence(
+            program,
+            x,
+            parameters,
+            initial,
+            masks=masks,
+            lengths=sequences.lengths,
+            resets=sequences.resets,
+            reverse=direction == 1,
+            backend=self.backend,
+            memory=self.memory,
+            all_states=all_states,
+        )
 
     def extra_repr(self) -> str:
         return ", ".join([repr(self.cell), *self._shown()])
 
     def _shown(self) -> list[str]:
         """The options that `repr` shows: the sizes, and what is not at its default, as torch does."""
-        options = {
+        usual = {
             "proj_size": 0,
             "num_layers": 1,
             "bias": True,
             "batch_first": False,
             "dropout": 0.0,
             "bidirectional": False,
+            "input_dropout": 0.0,
+            "recurrent_dropout": 0.0,
+            "recurrent_dropout_mode": "sequence",
+            "zoneout": (0.0,) * len(self.program.states),
+            "weight_drop": 0.0,
+            "learn_initial_state": False,
+            "memory": "fast",
             "backend": "auto",
         }
-        given = [f"{k}={getattr(self, k)}" for k, usual in options.items() if getattr(self, k) != usual]
+        given = [f"{k}={getattr(self, k)}" for k, default in usual.items() if getattr(self, k) != default]
         return [str(self.input_size), str(self.hidden_size), *given]
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles hold the cell; its Program is traced again."""
-        return {k: v for k, v in self.__dict__.items() if k != "program"}
+        derived = ("program", "_masked", "_droppable", "_stack")
+        return {k: v for k, v in self.__dict__.items() if k not in derived}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self.program = self.cell.program(bias=self.bias)
-        prepare(self.program)
+        self._derive()
 
 
 def _autocast(weight: Tensor) -> bool:

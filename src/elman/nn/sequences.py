@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from elman.errors import shown, wrong
-from elman.nn.arguments import check_lengths
+from elman.nn.arguments import check_lengths, check_resets
 
 
 @dataclass
@@ -23,6 +23,7 @@ class Sequences:
     Attributes:
         data: (T, B, F).
         lengths: (B,) int64 on the CPU, or None where all have T steps.
+        resets: (T, B) bool on the data's device, or None.
         batched: whether the caller gave a batch, rather than one sequence.
         batch_first: whether the caller's first dimension was B.
         packed: what the caller gave, if that was a PackedSequence.
@@ -30,6 +31,7 @@ class Sequences:
 
     data: Tensor
     lengths: Tensor | None
+    resets: Tensor | None
     batched: bool
     batch_first: bool
     packed: PackedSequence | None = None
@@ -59,15 +61,15 @@ class Sequences:
         return state if self.batched else state.squeeze(1)
 
 
-def arrange(input: Any, lengths: Any, batch_first: bool) -> Sequences:
+def arrange(input: Any, lengths: Any, resets: Any, batch_first: bool) -> Sequences:
     """The caller's `input` as `Sequences`.
 
     Raises:
-        ArgumentError: neither a tensor of 2 or 3 dimensions nor a PackedSequence; bad `lengths`; `lengths`
-            beside a PackedSequence, which has its own.
+        ArgumentError: neither a tensor of 2 or 3 dimensions nor a PackedSequence; bad `lengths` or `resets`;
+            `lengths` beside a PackedSequence, which has its own.
     """
     if isinstance(input, PackedSequence):
-        return _unpack(input, lengths)
+        return _unpack(input, lengths, resets, batch_first)
     if not isinstance(input, Tensor):
         raise wrong("input", expected="a tensor or a PackedSequence", got=shown(f"a {type(input).__name__}"))
     if input.dim() not in (2, 3):
@@ -84,10 +86,20 @@ def arrange(input: Any, lengths: Any, batch_first: bool) -> Sequences:
         data = input.transpose(0, 1) if batch_first else input
     if lengths is not None:
         lengths = check_lengths(lengths, data.shape[0], data.shape[1])
-    return Sequences(data, lengths, batched, batch_first)
+    if resets is not None:
+        resets = _resets(resets, data, batched, batch_first)
+    return Sequences(data, lengths, resets, batched, batch_first)
 
 
-def _unpack(packed: PackedSequence, lengths: Any) -> Sequences:
+def _resets(resets: Any, data: Tensor, batched: bool, batch_first: bool) -> Tensor:
+    """The caller's resets as (T, B), on the device of `data` (T, B, F)."""
+    steps, batch = data.shape[:2]
+    shape = (steps,) if not batched else (batch, steps) if batch_first else (steps, batch)
+    checked = check_resets(resets, shape, batch_first).to(data.device)
+    return checked.unsqueeze(1) if not batched else checked.T if batch_first else checked
+
+
+def _unpack(packed: PackedSequence, lengths: Any, resets: Any, batch_first: bool) -> Sequences:
     if lengths is not None:
         raise wrong(
             "lengths",
@@ -104,4 +116,8 @@ def _unpack(packed: PackedSequence, lengths: Any) -> Sequences:
         )
     in_order = PackedSequence(packed.data, packed.batch_sizes)
     data, own_lengths = pad_packed_sequence(in_order)
-    return Sequences(data, own_lengths, True, False, packed)
+    if resets is not None:
+        resets = _resets(resets, data, True, batch_first)
+        if packed.sorted_indices is not None:
+            resets = resets.index_select(1, packed.sorted_indices)
+    return Sequences(data, own_lengths, resets, True, False, packed)

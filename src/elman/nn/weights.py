@@ -11,7 +11,8 @@ layer, I is the width of the outputs before it:
 
     r reset, z update, n candidate; i input, f forget, g candidate, o output
 
-That is torch's order, so weights of `torch.nn` load as they are.
+That is torch's order, so weights of `torch.nn` load as they are. With `learn_initial_state` there is also
+`initial_{state}`, (W,), for each state of the cell.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from torch import Tensor
 from torch.nn import Module, init
 
 from elman.errors import wrong
-from elman.program.program import Parameter
+from elman.program.program import Parameter, State
 
 
 def suffix(layer: int, direction: int) -> str:
@@ -43,6 +44,11 @@ def add_parameters(
         module.register_parameter(name, torch.nn.Parameter(empty))
         names.append(name)
     return names
+
+
+def initial_states(states: Iterable[State]) -> tuple[Parameter, ...]:
+    """The learned states before the first step, zeros to begin with."""
+    return tuple(Parameter(f"initial_{s.name}", 1, s.width, None, "zeros") for s in states)
 
 
 @torch.no_grad()
