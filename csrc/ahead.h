@@ -5,11 +5,9 @@
 #pragma once
 #include "walk.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 namespace ELMAN_ISA {
 namespace {
-
-constexpr int64_t kLine = 16;  // floats in a cache line
 
 // Goes through the rows of step k of all views that move through the caller's memory, a few lines at a time.
 struct Ahead {
@@ -26,7 +24,7 @@ struct Ahead {
         view = -1;
         int64_t lines = 0;
         for (int32_t v = 0; v < of.view_count; ++v)
-            if (of.views[v].ahead) lines += rows * ((of.views[v].width + kLine - 1) / kLine);
+            if (of.views[v].ahead) lines += rows * ((of.views[v].width + kCacheLine - 1) / kCacheLine);
         each = calls > 0 ? (lines + calls - 1) / calls : 0;
         next_view();
     }
@@ -43,7 +41,7 @@ struct Ahead {
             const View& from = walk->views[view];
             // Past the last step this points outside of the array; a prefetch of any address is harmless.
             const Real* data = from.first[row] + (k + from.shift) * from.step;
-            for (; left > 0 && column < from.width; column += kLine, --left)
+            for (; left > 0 && column < from.width; column += kCacheLine, --left)
                 __builtin_prefetch(data + column, 0, 2);
             if (column < from.width) return;
             column = 0;
@@ -54,4 +52,4 @@ struct Ahead {
 
 }  // namespace
 }  // namespace ELMAN_ISA
-}  // namespace elman
+}  // namespace ELMAN_SPACE

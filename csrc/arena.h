@@ -11,7 +11,7 @@
 
 #include "walk.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 
 class Arena {
   public:
@@ -93,4 +93,4 @@ class Arena {
     }
 };
 
-}  // namespace elman
+}  // namespace ELMAN_SPACE

@@ -6,7 +6,7 @@
 // conflicts with one of them, other than lane for lane, needs a barrier before it.
 #include "prepare.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 namespace {
 
 struct Access {
@@ -80,4 +80,4 @@ std::vector<char> place_barriers(const Plan& plan) {
     return flags;
 }
 
-}  // namespace elman
+}  // namespace ELMAN_SPACE

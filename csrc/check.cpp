@@ -6,7 +6,7 @@
 
 #include "engine.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 namespace {
 
 using std::to_string;
@@ -259,4 +259,4 @@ int operand_count(Opcode op) {
 
 void check(const Plan& plan) { Checker(plan).all(); }
 
-}  // namespace elman
+}  // namespace ELMAN_SPACE

@@ -4,7 +4,7 @@
 
 #include "prepare.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 
 std::vector<Rows> deal(const Run& run, int parts) {
     std::vector<int64_t> order(static_cast<size_t>(run.batch));
@@ -33,4 +33,4 @@ std::vector<Rows> deal(const Run& run, int parts) {
     return dealt;
 }
 
-}  // namespace elman
+}  // namespace ELMAN_SPACE

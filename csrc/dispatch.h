@@ -1,19 +1,10 @@
-// Which instruction set the engine runs on: the best that this machine has, or the one that ELMAN_ISA names.
+// The kernels of the instruction set in use.
 #pragma once
-#include <string>
-#include <vector>
-
 #include "walk.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 
-// The instruction set in use; chosen at first use. Throws EngineError where ELMAN_ISA names none that runs here.
-const Isa& current_isa();
+// Throws EngineError where ELMAN_ISA names an instruction set that does not run here.
+const Isa& kernels();
 
-// Those that run on this machine, best first.
-std::vector<const Isa*> available_isas();
-
-// Takes the named one from now on. Throws EngineError, listing the valid names.
-void use_isa(const std::string& name);
-
-}  // namespace elman
+}  // namespace ELMAN_SPACE

@@ -5,7 +5,7 @@
 //
 // Dimensions (in this order wherever they stand together)
 //   T  steps of the batch            B  sequences in the batch
-//   W  width of a buffer in floats   G  gates: blocks of a product's output, each of the stage's width
+//   W  width of a buffer in values   G  gates: blocks of a product's output, each of the stage's width
 //   K  inner dimension of a product  rows: the sequences that one thread walks
 //
 // A run walks every sequence b over its own steps k = 0 .. length[b]-1; the time index is t = k, or
@@ -14,14 +14,14 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <vector>
 
+#include "error.h"
 #include "real.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 
-// Where a value lives. All arrays are float32; the last dimension is contiguous, the others have strides.
+// Where a value lives. All arrays are of Real (real.h); the last dimension is contiguous, the others have strides.
 enum class Place : int32_t {
     Sequence = 0,  // (T, B, W), caller's. Read or written at (t, b). Null is allowed when it is only read: zeros.
     Shifted = 1,   // (T, B, W), caller's, read only: the value at the step this run visits next; on a sequence's
@@ -42,7 +42,7 @@ struct Buffer {
     int64_t width;
 };
 
-// W floats of the current row: buffer[column ...].
+// W values of the current row: buffer[column ...].
 struct Port {
     int32_t buffer;
     int64_t column;
@@ -50,7 +50,7 @@ struct Port {
 };
 
 // ---- product stage: out[r, :] = start + A[r, :] * M, for every row r that is active at this step ----
-// A is the concatenation of segments (each K_s floats behind a port), K = sum of K_s.
+// A is the concatenation of segments (each K_s values behind a port), K = sum of K_s.
 // weight (rows, columns), row-major, rows may be strided; row0 is the first row used.
 //   transposed = false:  M[k, n] = weight[row0 + n, k]     n < G * width, K = columns      (forward: x Wᵀ)
 //   transposed = true:   M[k, n] = weight[row0 + k, n]     G = 1, width = columns          (adjoint: dy W)
@@ -58,7 +58,7 @@ struct Port {
 //   segment's rows of the weight are that many equal parts; part n of the output takes the n-th part of each segment:
 //   transposed = false:  M_n[k, n'] = weight[row0 + n', k]            k < columns = K / heads
 //   transposed = true:   M_n[k, n'] = weight[row0 + row of k, n']     n' < columns = width / heads
-// start: zeros, or bias (a Vector port of G * width floats), or what `out` already holds (accumulate).
+// start: zeros, or bias (a Vector port of G * width values), or what `out` already holds (accumulate).
 struct Segment {
     Port port;
     int64_t length;
@@ -149,7 +149,7 @@ struct Plan {
 };
 
 // ---- what the caller hands to one run ----
-struct Array {  // a view of the caller's memory; strides in floats; null data: absent
+struct Array {  // a view of the caller's memory; strides in values; null data: absent
     Real* data = nullptr;
     int64_t stride_time = 0;
     int64_t stride_batch = 0;
@@ -180,10 +180,6 @@ struct Run {
     Split split = Split::automatic;
     std::vector<BufferArrays> buffers;
     std::vector<WeightArray> weights;
-};
-
-struct EngineError : std::runtime_error {
-    using std::runtime_error::runtime_error;
 };
 
 // Throws EngineError when an index, width or size of the Plan cannot be (every message names the stage). Beyond
@@ -219,4 +215,4 @@ struct OuterJob {
 // first, whatever the threads: the same bits where a run is cut into pieces that are added from last to first.
 void outer(const std::vector<OuterJob>& jobs, const Run& run);
 
-}  // namespace elman
+}  // namespace ELMAN_SPACE

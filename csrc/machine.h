@@ -1,10 +1,14 @@
 // The vector machine: a run of instructions over the lanes of one row, a chunk at a time, so that every value
 // between two instructions stays in the first-level cache. An instruction is one switch and one tight loop.
 #pragma once
+#if defined(ELMAN_DOUBLE)
+#include "math_double.h"
+#else
 #include "math.h"
+#endif
 #include "walk.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 namespace ELMAN_ISA {
 namespace {
 
@@ -91,4 +95,4 @@ void run_chunks(const StageRecord& stage, Real** slots, int64_t low, int64_t hig
 
 }  // namespace
 }  // namespace ELMAN_ISA
-}  // namespace elman
+}  // namespace ELMAN_SPACE

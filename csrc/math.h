@@ -1,4 +1,4 @@
-// Elementary functions on one vector, with IEEE results at zeros, infinities, NaN and denormals. Bounds over all
+// Elementary functions on one vector of floats (math_double.h: of doubles), with IEEE results at zeros, infinities, NaN and denormals. Bounds over all
 // floats, in units in the last place: log 0.9, exp 1.1, log1p 1.4, sin and cos 1.6, tanh 2.3, sigmoid 2.5
 // (tests/engine/test_math.py samples them). The polynomials are minimax fits made for these intervals.
 #pragma once
@@ -6,14 +6,13 @@
 
 #include "simd.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 namespace ELMAN_ISA {
 namespace {
 
 constexpr float kLog2e = 1.44269504f;
 // ln 2 in two parts; the high one has 10 bits, so that n * high is exact for every exponent n.
 constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
-constexpr int32_t kSign = static_cast<int32_t>(0x80000000);
 
 struct Reduced {
     Vec r;   // |r| <= ln(2) / 2
@@ -190,4 +189,4 @@ ELMAN_INLINE Vec cos(Vec x) { return trig(x, 1); }
 
 }  // namespace
 }  // namespace ELMAN_ISA
-}  // namespace elman
+}  // namespace ELMAN_SPACE

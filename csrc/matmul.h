@@ -8,7 +8,7 @@
 #include "simd.h"
 #include "walk.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 namespace ELMAN_ISA {
 namespace {
 
@@ -219,4 +219,4 @@ void pack(const PackRecord& job) {
 
 }  // namespace
 }  // namespace ELMAN_ISA
-}  // namespace elman
+}  // namespace ELMAN_SPACE

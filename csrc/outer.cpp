@@ -7,7 +7,7 @@
 #include "dispatch.h"
 #include "team.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 namespace {
 
 // The rows of one job in the order in which they are added.
@@ -66,7 +66,7 @@ std::vector<OuterBlock> blocks_of(const std::vector<OuterJob>& jobs, const std::
 }  // namespace
 
 void outer(const std::vector<OuterJob>& jobs, const Run& run) {
-    const Isa& isa = current_isa();
+    const Isa& isa = kernels();
     int64_t steps = 0, widest = 1, work = 0;
     for (int64_t b = 0; b < run.batch; ++b) steps = std::max(steps, length_of(run, b));
     for (const OuterJob& job : jobs) {
@@ -100,4 +100,4 @@ void outer(const std::vector<OuterJob>& jobs, const Run& run) {
     });
 }
 
-}  // namespace elman
+}  // namespace ELMAN_SPACE

@@ -6,7 +6,7 @@
 #pragma once
 #include "matmul.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 namespace ELMAN_ISA {
 namespace {
 
@@ -100,4 +100,4 @@ void outer_block(const OuterBlock& block, const OuterRoom& room) {
 
 }  // namespace
 }  // namespace ELMAN_ISA
-}  // namespace elman
+}  // namespace ELMAN_SPACE

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <limits>
 
-namespace elman {
+namespace ELMAN_SPACE {
 namespace {
 
 int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
@@ -20,7 +20,7 @@ int64_t times(int64_t a, int64_t b) {
 int64_t row_stride(int64_t width) {
     if (width > std::numeric_limits<int64_t>::max() / 8) times(width, 8);
     const int64_t stride = divide_up(width, kAlign) * kAlign;
-    return stride % 256 == 0 ? stride + kAlign : stride;
+    return stride % (16 * kAlign) == 0 ? stride + kAlign : stride;
 }
 
 void poison(Real* data, int64_t floats) {
@@ -316,4 +316,4 @@ const Real* Prepared::next_of(const Walk& walk, int32_t buffer, int64_t row, int
     return view.first[row] + k * view.step + (k & 1) * view.slot;
 }
 
-}  // namespace elman
+}  // namespace ELMAN_SPACE

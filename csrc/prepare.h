@@ -5,7 +5,7 @@
 #include "arena.h"
 #include "walk.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 
 // Sequences that are walked together, the longest first, so that the active ones are always the first ones.
 struct Rows {
@@ -60,4 +60,4 @@ class Prepared {
     void private_views(Walk& walk, int64_t rows);
 };
 
-}  // namespace elman
+}  // namespace ELMAN_SPACE

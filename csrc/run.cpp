@@ -8,7 +8,7 @@
 #include "prepare.h"
 #include "team.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 namespace {
 
 using std::to_string;
@@ -48,9 +48,9 @@ double row_cost(const Plan& plan) {
             double inner = 0;
             for (const Segment& segment : stage.product.segments) inner += static_cast<double>(segment.length);
             const double columns = inner / static_cast<double>(stage.product.heads);
-            cost += columns * static_cast<double>(stage.product.gates * stage.product.width) * 0.02;
+            cost += columns * static_cast<double>(stage.product.gates * stage.product.width) * 0.005 * sizeof(Real);
         } else {
-            const double vectors = static_cast<double>(stage.vector.width) / 16 + 1;
+            const double vectors = static_cast<double>(stage.vector.width) / kCacheLine + 1;
             for (const Instruction& it : stage.vector.instructions)
                 cost += 3 + vectors * (it.op >= Opcode::exp && it.op <= Opcode::cos ? 7 : 0.7);
         }
@@ -219,7 +219,7 @@ std::vector<char> written_buffers(const Plan& plan) {
 }
 
 void run(const Plan& plan, const Run& run) {
-    const Isa& isa = current_isa();
+    const Isa& isa = kernels();
     const std::vector<char> written = written_buffers(plan);
     check_run(plan, run, written);
     int64_t walked_steps = 0, rows = run.batch;
@@ -238,4 +238,4 @@ void run(const Plan& plan, const Run& run) {
     Runner(plan, run, isa, arena, deal(run, parts), shape, written).all();
 }
 
-}  // namespace elman
+}  // namespace ELMAN_SPACE

@@ -4,7 +4,7 @@
 #include "outer.h"
 #include "walk.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 namespace ELMAN_ISA {
 namespace {
 
@@ -129,7 +129,7 @@ void walk_sequences(Walk& walk) {
 }  // namespace
 
 extern const Isa isa;
-const Isa isa = {ELMAN_ISA_NAME, kLanes, kRowTile, kPanel, kFewRows, kFewPanel, pack, walk_sequences, outer_block};
+const Isa isa = {kLanes, kRowTile, kPanel, kFewRows, kFewPanel, pack, walk_sequences, outer_block};
 
 }  // namespace ELMAN_ISA
-}  // namespace elman
+}  // namespace ELMAN_SPACE

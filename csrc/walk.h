@@ -6,13 +6,13 @@
 #include "barrier.h"
 #include "engine.h"
 
-namespace elman {
+namespace ELMAN_SPACE {
 
 constexpr int64_t kChunk = 256;     // lanes that the vector machine takes through all instructions at a time
 constexpr int64_t kSumEvery = 32;   // rows added in Real before a Sum's partial goes into its double total
 constexpr int64_t kBlock = 256;     // inner dimension that one pass over a panel covers
 constexpr int64_t kOuterDepth = 256;  // rows that one pass over a block of a weight's gradient covers
-constexpr int64_t kAlign = 16;      // rows and panels start at multiples of so many floats (64 bytes)
+constexpr int64_t kAlign = kCacheLine;  // rows and panels start at multiples of so many values (64 bytes)
 
 // One (buffer, side) as the rows of one walk see it. At step k row r stands at
 //   first[r] + j * step + (j & 1) * slot,   j = k + shift
@@ -128,7 +128,6 @@ struct OuterRoom {
 
 // The functions of one instruction set.
 struct Isa {
-    const char* name;
     int lanes;
     int row_tile, panel_vectors;              // the register tile for many rows,
     int few_rows, few_rows_panel_vectors;     // and the one for at most few_rows rows
@@ -137,4 +136,4 @@ struct Isa {
     void (*outer)(const OuterBlock&, const OuterRoom&);
 };
 
-}  // namespace elman
+}  // namespace ELMAN_SPACE
