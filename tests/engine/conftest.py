@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -34,12 +35,28 @@ _ENGINE = _load_engine()
 MODES = [(1, "auto"), (2, "rows"), (3, "rows"), (2, "lanes"), (3, "lanes")]
 
 
+class Typed:
+    """The extension, with the plans of one type of value as its `Plan`."""
+
+    def __init__(self, dtype: type[np.floating]) -> None:
+        self.dtype = dtype
+        self.Plan = {np.float32: _ENGINE.Plan, np.float64: _ENGINE.Plan64}[dtype]
+
+    def __getattr__(self, name: str):
+        return getattr(_ENGINE, name)
+
+
+@pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
+def dtype(request: pytest.FixtureRequest) -> type[np.floating]:
+    return request.param
+
+
 @pytest.fixture(params=_ENGINE.isas())
-def engine(request: pytest.FixtureRequest):
-    """The extension, running on each instruction set that this machine has."""
+def engine(request: pytest.FixtureRequest, dtype: type[np.floating]):
+    """The extension, for each type of value on each instruction set that this machine has."""
     before = _ENGINE.isa()
     _ENGINE.use_isa(request.param)
-    yield _ENGINE
+    yield Typed(dtype)
     _ENGINE.use_isa(before)
 
 
@@ -52,10 +69,14 @@ def raw_engine() -> ModuleType:
 class Batch(SimpleNamespace):
     """Sizes of a run, and arrays to go with them. T, B: steps, sequences; lengths: (B,) int64."""
 
-    def __init__(self, seed: int, T: int, B: int, lengths=None, reverse=False, batch_first=False):
+    def __init__(
+        self, seed: int, T: int, B: int, lengths=None, reverse=False, batch_first=False, dtype=np.float32
+    ):
         rng = np.random.default_rng(seed)
         full = np.full(B, T, np.int64)
-        super().__init__(T=T, B=B, reverse=reverse, batch_first=batch_first, rng=rng, canaries=[])
+        super().__init__(
+            T=T, B=B, reverse=reverse, batch_first=batch_first, rng=rng, dtype=dtype, canaries=[]
+        )
         self.given = None if lengths is None else np.asarray(lengths, np.int64)
         self.lengths = full if self.given is None else self.given
 
@@ -63,7 +84,7 @@ class Batch(SimpleNamespace):
         """NaN everywhere, with three more columns on either side that must stay as they are."""
         if self.batch_first and len(shape) == 3:
             shape = (shape[1], shape[0], shape[2])
-        whole = np.full((*shape[:-1], shape[-1] + 6), np.nan, np.float32)
+        whole = np.full((*shape[:-1], shape[-1] + 6), np.nan, self.dtype)
         whole[..., :3] = whole[..., -3:] = 7.5
         self.canaries.append(whole)
         inner = whole[..., 3:-3]
@@ -128,12 +149,13 @@ class Batch(SimpleNamespace):
                 if array.ndim > 1:
                     np.testing.assert_array_equal(array, one, err_msg=f"{threads} threads, {split}")
                 else:
-                    np.testing.assert_allclose(array, one, rtol=1e-5, atol=1e-5)
+                    close = 1e-5 if self.dtype is np.float32 else 1e-13
+                    np.testing.assert_allclose(array, one, rtol=close, atol=close)
 
     def zero_past(self, array: np.ndarray) -> bool:
         return all((array[self.lengths[b] :, b] == 0).all() for b in range(self.B))
 
 
 @pytest.fixture
-def make_batch():
-    return Batch
+def make_batch(dtype):
+    return partial(Batch, dtype=dtype)

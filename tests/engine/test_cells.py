@@ -33,7 +33,8 @@ def sigmoid(x):
 
 
 def close(got, expected, scale=1.0):
-    np.testing.assert_allclose(got, expected, rtol=0, atol=3e-6 * scale)
+    allowed = {np.float32: 3e-6, np.float64: 1e-13}[got.dtype.type]
+    np.testing.assert_allclose(got, expected, rtol=0, atol=allowed * scale)
 
 
 def make(make_batch, name, reverse, batch_first, seed):

@@ -31,13 +31,13 @@ class Linear:
     def __init__(self, engine, T: int, B: int, width: int, gates: int = 1):
         rng = np.random.default_rng(T + B + width)
         self.plan, self.T, self.B = linear(engine, width, gates), T, B
-        self.x = rng.standard_normal((T, B, width)).astype(np.float32)
-        self.u = (0.5 * rng.standard_normal((gates * width, width)) / width**0.5).astype(np.float32)
+        self.x = rng.standard_normal((T, B, width)).astype(engine.dtype)
+        self.u = (0.5 * rng.standard_normal((gates * width, width)) / width**0.5).astype(engine.dtype)
         self.width = width
 
     def run(self, rows=slice(None), **options) -> np.ndarray:
         x = np.ascontiguousarray(self.x[:, rows])
-        out = np.full((*x.shape[:2], len(self.u)), np.nan, np.float32)
+        out = np.full((*x.shape[:2], len(self.u)), np.nan, self.x.dtype)
         self.plan.run([x, None, out, None], [self.u], *x.shape[:2], **options)
         return out
 
@@ -55,7 +55,9 @@ def test_inner_dimensions_of_several_blocks(engine, B, width, gates):
     case = Linear(engine, 3, B, width, gates)
     for threads, split in ((1, "auto"), (2, "rows"), (2, "lanes"), (5, "lanes")):
         got = case.run(threads=threads, split=split)
-        np.testing.assert_allclose(got, case.expected(), rtol=0, atol=2e-5)
+        np.testing.assert_allclose(
+            got, case.expected(), rtol=0, atol=2e-5 if engine.dtype is np.float32 else 1e-13
+        )
 
 
 def test_a_row_does_not_depend_on_its_neighbours(engine):
@@ -69,8 +71,8 @@ def test_a_row_does_not_depend_on_its_neighbours(engine):
 def test_addresses(engine):
     case = Linear(engine, 5, 6, 33)
     x = case.x.transpose(1, 0, 2).copy().transpose(1, 0, 2)  # batch first in memory
-    out = np.full((5, 6, 33), np.nan, np.float32)
-    where = [(a.ctypes.data, a.strides[0] // 4, a.strides[1] // 4) for a in (x, out)]
+    out = np.full((5, 6, 33), np.nan, engine.dtype)
+    where = [(a.ctypes.data, a.strides[0] // a.itemsize, a.strides[1] // a.itemsize) for a in (x, out)]
     case.plan.run([where[0], None, where[1], None], [(case.u.ctypes.data, 33)], 5, 6)
     np.testing.assert_array_equal(out, case.run())
 
@@ -90,11 +92,13 @@ def test_sum_of_many_terms_stays_exact(engine):
     plan.add_vector(
         5, [(x, 0, 0), (total, 0, 0)], 0, [(engine.opcodes()["accumulate"], 1, 0, -1, -1, 0.0, 0.0)]
     )
-    values = np.random.default_rng(0).uniform(0.5, 1.5, (20_000, 10, 5)).astype(np.float32)
-    out = np.full(5, np.nan, np.float32)
+    values = np.random.default_rng(0).uniform(0.5, 1.5, (20_000, 10, 5)).astype(engine.dtype)
+    out = np.full(5, np.nan, engine.dtype)
     for threads in (1, 2):
         plan.run([values, out], [], 20_000, 10, threads=threads)
-        np.testing.assert_allclose(out, values.astype(np.float64).sum((0, 1)), rtol=2e-7)
+        np.testing.assert_allclose(
+            out, values.astype(np.float64).sum((0, 1)), rtol=2e-7 if engine.dtype is np.float32 else 1e-12
+        )
     plan.run([values[:0], out], [], 0, 10)
     assert (out == 0).all()
 
@@ -103,10 +107,10 @@ def test_final_is_the_initial_state_of_an_empty_sequence(engine):
     plan = engine.Plan()
     plan.add_buffer("state", 9)
     plan.add_vector(9, [(0, 0, 0), (0, 0, 1)], 0, [(engine.opcodes()["affine"], 1, 0, -1, -1, 2.0, 0.0)])
-    initial = np.random.default_rng(1).standard_normal((3, 9)).astype(np.float32)
-    final, lengths = np.full((3, 9), np.nan, np.float32), np.array([0, 2, 1])
+    initial = np.random.default_rng(1).standard_normal((3, 9)).astype(engine.dtype)
+    final, lengths = np.full((3, 9), np.nan, engine.dtype), np.array([0, 2, 1])
     plan.run([(initial, None, final)], [], 2, 3, lengths=lengths)
-    np.testing.assert_array_equal(final, initial * np.array([[1], [4], [2]], np.float32))
+    np.testing.assert_array_equal(final, initial * np.array([[1], [4], [2]], engine.dtype))
     plan.run([(None, None, final)], [], 2, 3, lengths=np.zeros(3, np.int64))
     assert (final == 0).all()
 
