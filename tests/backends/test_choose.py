@@ -14,27 +14,30 @@ from elman.errors import ArgumentError, BackendError
 CPU = torch.device("cpu")
 
 
-def test_auto_takes_the_engine_for_float32_on_the_cpu():
-    choice = explain_choice(cells.GRU().program(), CPU, torch.float32, "auto")
-    assert choice.reader == "engine" == choose(cells.GRU().program(), CPU, torch.float32)
-    assert choice.reason == f"float32 on the CPU, {native.isa()} kernels, {torch.get_num_threads()} thread(s)"
+@pytest.mark.parametrize("name", ["float32", "float64"])
+def test_auto_takes_the_engine_on_the_cpu(name):
+    dtype = getattr(torch, name)
+    choice = explain_choice(cells.GRU().program(), CPU, dtype, "auto")
+    assert choice.reader == "engine" == choose(cells.GRU().program(), CPU, dtype)
+    assert choice.reason == f"{name} on the CPU, {native.isa()} kernels, {torch.get_num_threads()} thread(s)"
 
 
 def test_auto_says_why_it_takes_the_reference():
-    choice = explain_choice(cells.GRU().program(), CPU, torch.float64, "auto")
-    assert str(choice) == "reference: the engine computes in float32, the tensors are float64."
+    choice = explain_choice(cells.GRU().program(), CPU, torch.float16, "auto")
+    assert str(choice) == "reference: the engine computes in float32 and float64, the tensors are float16."
     choice = explain_choice(cells.GRU().program(), torch.device("meta"), torch.float32, "auto")
     assert str(choice) == "reference: the engine runs on the CPU, the tensors are on meta."
 
 
 def test_a_named_reader_never_falls_back():
     with pytest.raises(BackendError) as error:
-        choose(cells.GRU().program(), CPU, torch.float64, "engine")
+        choose(cells.GRU().program(), CPU, torch.float16, "engine")
     assert str(error.value) == (
-        "backend: 'engine' cannot run GRU here: the engine computes in float32, the tensors are float64. "
+        "backend: 'engine' cannot run GRU here: the engine computes in float32 and float64, the tensors are "
+        "float16. "
         'Use backend="auto" or backend="reference".'
     )
-    assert choose(cells.GRU().program(), CPU, torch.float64, "reference") == "reference"
+    assert choose(cells.GRU().program(), CPU, torch.float16, "reference") == "reference"
 
 
 def test_a_missing_engine_is_said(monkeypatch):
@@ -63,10 +66,11 @@ def test_unknown_backends_list_the_valid_ones():
 def test_explain_a_layer():
     layer = elman.nn.LSTM(3, 4)
     assert elman.explain(layer).reader == "engine"
-    assert elman.explain(layer.double()).reader == "reference"
-    assert elman.explain(layer, torch.zeros(1, 1, 3)).reader == "engine"
+    assert elman.explain(layer.double()).reader == "engine"
+    assert elman.explain(layer.half()).reader == "reference"
+    assert elman.explain(layer.float(), torch.zeros(1, 1, 3)).reader == "engine"
     with pytest.raises(BackendError, match="'engine' cannot run LSTM here"):
-        elman.explain(elman.nn.LSTM(3, 4, backend="engine", dtype=torch.float64))
+        elman.explain(elman.nn.LSTM(3, 4, backend="engine", dtype=torch.float16))
 
 
 def test_padding_may_hold_anything():

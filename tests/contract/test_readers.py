@@ -1,8 +1,8 @@
 """Every registered cell, in every set of options that the registry lists, on every reader.
 
 The reference in float64 is the oracle. It is itself held against finite differences, to the second order; the
-engine is held against it in outputs, final states and every gradient. A cell that is registered is tested:
-nothing here names one.
+engine is held against it in outputs, final states and every gradient, in float32 and in float64. A cell that
+is registered is tested: nothing here names one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ needs_engine = pytest.mark.skipif(
     importlib.util.find_spec("elman._engine") is None, reason="elman._engine is not built"
 )
 INPUT = 3
-TOLERANCE = 2e-5  # of the largest value of a tensor, or of 1
+TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-10}  # of the largest value of a tensor, or of 1
 
 
 class Case(NamedTuple):
@@ -132,14 +132,20 @@ def problems(program: Program, hidden: int, steps: int) -> Iterator[Problem]:
 
 
 def assert_agrees(given: Problem, backend: str) -> None:
-    """The backend in float32 against the reference in float64."""
+    """The backend, in float32 and the engine in float64 too, against the reference in float64."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # a second one only slows torch's operators on tensors this small
     oracle = given.run("reference", torch.float64)
     if backend == "engine":
         torch.set_num_threads(threads)
+        assert_close(given.run(backend, torch.float64), oracle, torch.float64)
     found = given.run(backend, torch.float32)
     torch.set_num_threads(threads)
+    assert_close(found, oracle, torch.float32)
+
+
+def assert_close(found: dict[str, Tensor], oracle: dict[str, Tensor], dtype: torch.dtype) -> None:
+    """Every tensor has that dtype, and is as near to the oracle's as its rounding allows."""
     assert found.keys() >= oracle.keys()
     for name, value in found.items():
         if name not in oracle:  # nothing to differentiate: no steps, no states
@@ -147,10 +153,10 @@ def assert_agrees(given: Problem, backend: str) -> None:
             continue
         expected = oracle[name]
         assert value.shape == expected.shape, name
-        assert value.dtype == torch.float32, name
+        assert value.dtype == dtype, name
         if value.numel():
             error = (value - expected).abs().max().item()
-            allowed = TOLERANCE * max(1.0, expected.abs().max().item())
+            allowed = TOLERANCE[dtype] * max(1.0, expected.abs().max().item())
             assert error <= allowed, f"{name}: off by {error:.3g}, allowed {allowed:.3g}"
 
 
@@ -181,9 +187,10 @@ def test_reference_in_float32_agrees_with_itself_in_float64(case: Case) -> None:
         assert_agrees(given, "reference")
 
 
+@pytest.mark.parametrize("backend", ["reference", pytest.param("engine", marks=needs_engine)])
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 @pytest.mark.parametrize("case", cases(), ids=str)
-def test_reference_agrees_with_finite_differences(case: Case, reverse: bool) -> None:
+def test_gradients_agree_with_finite_differences(case: Case, reverse: bool, backend: str) -> None:
     torch.set_num_threads(1)
     given = problem(case.program(), 2, 3, 2, ragged=False, reverse=reverse, given=True)
     given = given._replace(lengths=torch.tensor([2, 3]))
@@ -199,7 +206,7 @@ def test_reference_agrees_with_finite_differences(case: Case, reverse: bool) -> 
             [named[f"initial {i}"] for i in range(states)],
             lengths=given.lengths,
             reverse=reverse,
-            backend="reference",
+            backend=backend,
             all_states=True,
         )
         return *sequences, *finals
@@ -227,7 +234,7 @@ def test_a_new_cell_is_picked_up() -> None:
         new = [case for case in cases() if case not in before]
         assert [str(case) for case in new] == ["novelty"]
         test_engine_agrees_with_the_reference(new[0], 7, 5)
-        test_reference_agrees_with_finite_differences(new[0], False)
+        test_gradients_agree_with_finite_differences(new[0], False, "reference")
     finally:
         cells.unregister("novelty")
     assert cases() == before

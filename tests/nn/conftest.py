@@ -28,6 +28,7 @@ class Reader(NamedTuple):
         pytest.param(Reader("reference", torch.float32, 2e-5), id="reference-float32"),
         pytest.param(Reader("reference", torch.float64, 1e-10), id="reference-float64"),
         pytest.param(Reader("engine", torch.float32, 2e-5), id="engine-float32", marks=needs_engine),
+        pytest.param(Reader("engine", torch.float64, 1e-10), id="engine-float64", marks=needs_engine),
     ]
 )
 def reader(request: pytest.FixtureRequest) -> Reader:

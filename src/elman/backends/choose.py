@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from elman.backends import engine
+from elman.backends import engine, native
 from elman.errors import BackendError, unknown
 from elman.program import Program
 
@@ -53,7 +53,7 @@ def explain_choice(program: Program, device: torch.device, dtype: torch.dtype, b
     if backend != "auto":
         return Choice(reader, "named by the caller")
     if reader == "engine":
-        return Choice(reader, f"float32 on the CPU, {engine.describe()}")
+        return Choice(reader, f"{native.name_of(dtype)} on the CPU, {engine.describe()}")
     return Choice(reader, engine.obstacle(program, device, dtype))
 
 

@@ -22,8 +22,9 @@ def obstacle(program: Program, device: torch.device, dtype: torch.dtype) -> str:
         return f"the compiled engine cannot be loaded ({native.missing()})."
     if device.type != "cpu":
         return f"the engine runs on the CPU, the tensors are on {device}."
-    if dtype != torch.float32:
-        return f"the engine computes in float32, the tensors are {str(dtype).removeprefix('torch.')}."
+    if dtype not in native.dtypes():
+        names = " and ".join(native.name_of(d) for d in native.dtypes())
+        return f"the engine computes in {names}, the tensors are {native.name_of(dtype)}."
     unknown = [name for name in compiled(program).operations if name not in native.OPCODES]
     return f"the engine has no instruction {', '.join(sorted(unknown))}." if unknown else ""
 

@@ -40,6 +40,11 @@ def isa() -> str:
     return _engine.isa()
 
 
+def name_of(dtype: torch.dtype) -> str:
+    """ "float32" for torch.float32."""
+    return str(dtype).removeprefix("torch.")
+
+
 @functools.cache
 def _share_threads() -> None:
     """Let the engine run on torch's own OpenMP threads.
@@ -58,11 +63,20 @@ def _share_threads() -> None:
     _engine.use_team(*addresses)
 
 
-_encoded: WeakKeyDictionary[Plan, Any] = WeakKeyDictionary()
+#: plans as the engine holds them, by the type of their values
+_encoded: Mapping[torch.dtype, WeakKeyDictionary[Plan, Any]] = {
+    torch.float32: WeakKeyDictionary(),
+    torch.float64: WeakKeyDictionary(),
+}
 
 
-def _encode(plan: Plan) -> Any:
-    encoded = _engine.Plan()
+def dtypes() -> tuple[torch.dtype, ...]:
+    """The types of value that the engine computes in."""
+    return tuple(_encoded)
+
+
+def _encode(plan: Plan, dtype: torch.dtype) -> Any:
+    encoded = _engine.Plan() if dtype is torch.float32 else _engine.Plan64()
     for buffer in plan.buffers:
         encoded.add_buffer(buffer.place, buffer.width)
     weights = {name: encoded.add_weight(*shape) for name, shape in plan.weights.items()}
@@ -108,11 +122,12 @@ def run(plan: Plan, arrays: Sequence[Any], given: Given, reverse: bool) -> None:
     tuple of them (shifted: sequence, edge; state: initial, sequence, final).
     """
     _share_threads()
-    native = _encoded.get(plan)
+    dtype = given.x.dtype
+    native = _encoded[dtype].get(plan)
     if native is None:
-        native = _encoded[plan] = _encode(plan)
+        native = _encoded[dtype][plan] = _encode(plan, dtype)
     steps, batch = given.x.shape[:2]
-    handed = _Handed()
+    handed = _Handed(dtype)
     addresses = [
         handed.buffer(buffer.place, array, steps, batch, buffer.width)
         for buffer, array in zip(plan.buffers, arrays, strict=True)
@@ -140,7 +155,7 @@ class OuterJob:
 def outer(jobs: Sequence[OuterJob], given: Given) -> None:
     """Do all jobs over the steps of `given`, which say what "before" means."""
     steps, batch = given.x.shape[:2]
-    handed = _Handed()
+    handed = _Handed(given.x.dtype)
     addresses = []
     for job in jobs:
         m, n = job.out.shape
@@ -148,10 +163,11 @@ def outer(jobs: Sequence[OuterJob], given: Given) -> None:
         out = handed.address(job.out, (m, n))
         edge = handed.address(job.edge, (batch, n))
         addresses.append((d, a, edge, m, n, job.before, (out[0], out[2]), job.add))
-    _engine.outer(addresses, steps, batch, given.lengths, given.reverse, torch.get_num_threads())
+    run = _engine.outer if given.x.dtype is torch.float32 else _engine.outer64
+    run(addresses, steps, batch, given.lengths, given.reverse, torch.get_num_threads())
 
 
-_LARGE = 2**20  # floats, 4 MB: from here on the allocator is likely to hand out memory not touched before
+_LARGE = 2**22  # bytes: from here on the allocator is likely to hand out memory not touched before
 _HUGE_PAGE, _MADV_HUGEPAGE = 2**21, 14
 
 
@@ -165,7 +181,7 @@ def _ask_for_large_pages(tensor: Tensor) -> None:
     """Have fresh memory come in pages of 2 MB: first touching a large batch's buffers in pages of 4 KB took a
     fifth of a training step."""
     start = -(-tensor.data_ptr() // _HUGE_PAGE) * _HUGE_PAGE
-    length = tensor.data_ptr() + 4 * tensor.numel() - start
+    length = tensor.data_ptr() + tensor.nbytes - start
     madvise = _madvise()
     if madvise is not None and length >= _HUGE_PAGE:
         madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_HUGEPAGE)  # advice: may be declined
@@ -177,7 +193,8 @@ class _Handed:
     (Handing over each as an array of its own protocol costs several times as much as a small run.)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
         self.alive: list[Tensor] = []
 
     def buffer(self, place: str, array: Any, steps: int, batch: int, width: int) -> Any:
@@ -205,13 +222,11 @@ class _Handed:
         """(address, stride over time, stride over the batch), the last also of a matrix's rows."""
         if tensor is None:
             return None
-        if tensor.shape != shape or tensor.dtype is not torch.float32 or tensor.device.type != "cpu":
+        if tensor.shape != shape or tensor.dtype is not self.dtype or tensor.device.type != "cpu":
             raise wrong(
                 "tensor",
-                expected=f"float32 {shape} on the CPU",
-                got=shown(
-                    f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)} on {tensor.device}"
-                ),
+                expected=f"{name_of(self.dtype)} {shape} on the CPU",
+                got=shown(f"{name_of(tensor.dtype)} {tuple(tensor.shape)} on {tensor.device}"),
                 remedy="All tensors of a run have one dtype and device, and the sizes of the parameters.",
             )
         strides = tensor.stride()
@@ -219,6 +234,6 @@ class _Handed:
             tensor = tensor.contiguous()
             strides = tensor.stride()
         self.alive.append(tensor)
-        if len(shape) == 3 and tensor.numel() >= _LARGE and strides[0]:  # a stride of 0: a mask of few rows
+        if len(shape) == 3 and tensor.nbytes >= _LARGE and strides[0]:  # a stride of 0: a mask of few rows
             _ask_for_large_pages(tensor)
         return tensor.data_ptr(), strides[0] if len(shape) == 3 else 0, strides[-2] if len(shape) > 1 else 0
