@@ -148,7 +148,7 @@ def code_of(path: Path) -> str:
 def strangers(name: str, code: str, cells: tuple[str, ...]) -> list[str]:
     """Names of Python, torch or a cell in C++ `code`; only the bindings may know Python."""
     forbidden = ["torch", "aten", "libtorch", *cells]
-    if name != "bindings.cpp":
+    if not name.endswith(("bindings.cpp", "bindings.h")):
         forbidden += ["python", "pybind11", "nanobind"]
     words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+", code)}
     return sorted(words & set(forbidden))
