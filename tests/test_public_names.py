@@ -12,12 +12,16 @@ ACTIVATIONS_AND_FUNCTIONS = """
     ACTIVATIONS absolute cos elu exp gelu hard_sigmoid hard_tanh identity leaky_relu log log1p maximum minimum
     relu select sigmoid sign silu sin softplus softsign sqrt tanh
 """
+CELLS = """
+    GRU IndRNN Jordan LRU LSTM LiGRU MGU MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU RNN SLSTM SRU
+"""
 PUBLIC = {
     "elman": "Cell Classifier cells explain load nn",
     "elman.nn": "GRU GRUCell LSTM LSTMCell RNN RNNCell Recurrent",
-    "elman.cells": "Cell GRU LSTM RNN State create names options register unregister variants"
+    "elman.cells": "Cell State create names options register unregister variants"
+    + CELLS
     + ACTIVATIONS_AND_FUNCTIONS,
-    "elman.program": "Cost INITS Mask Parameter Program State Stream",
+    "elman.program": "Cost INITS Init Mask Normal Parameter Program Range State Stream",
     "elman.backends": "CHOICES Choice choose explain prepare recurrence",
     "elman.data": "Examples Sequences Splits Vocabulary",
     "elman.estimators": "Classifier load",

@@ -20,6 +20,7 @@ from elman import cells
 from elman.backends import recurrence
 from elman.cells import Cell, State, sigmoid, tanh
 from elman.program import Program
+from oracles.states import reached
 
 needs_engine = pytest.mark.skipif(
     importlib.util.find_spec("elman._engine") is None, reason="elman._engine is not built"
@@ -111,7 +112,7 @@ def problem(
     parameters = {
         p.name: (scale * draw(*p.shape(sizes))).detach().requires_grad_() for p in program.parameters
     }
-    states = [draw(batch, sizes[state.width]) for state in program.states] if given else None
+    states = reached(program, parameters, batch, sizes["I"]) if given else None
     lengths = torch.tensor([[steps, 0, (steps + 1) // 2, 1][b % 4] for b in range(batch)]) if ragged else None
     if lengths is not None:
         lengths = lengths.clamp(max=steps).to(torch.int64)

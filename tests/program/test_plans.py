@@ -9,6 +9,7 @@ from elman import cells
 from elman.backends import engine, native, recurrence, tensors
 from elman.cells import Cell, State, sigmoid, tanh
 from oracles import plans as interpreter
+from oracles.states import reached
 
 SIZES = {"I": 6, "H": 4, "P": 2}
 
@@ -75,7 +76,7 @@ def test_plans_match_the_reference(cell, reverse, lengths, bias, many_rows, monk
     double = {"dtype": torch.float64, "requires_grad": True}
     parameters = {p.name: torch.randn(p.shape(SIZES), **double) for p in program.parameters}
     x = torch.randn(5, 3, SIZES["I"], **double)
-    states = [torch.randn(3, SIZES[s.width], **double) for s in program.states]
+    states = reached(program, parameters, 3, SIZES["I"])
     inputs = [x, *parameters.values(), *states]
     ends = None if lengths is None else torch.tensor(lengths)
     results = {}

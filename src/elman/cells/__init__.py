@@ -1,10 +1,23 @@
 """The cells, one file each, and what another needs: `Cell`, `State`, the functions of a step."""
 
 from elman.cells.cell import Cell
+from elman.cells.feedback import OutputFeedback
 from elman.cells.gru import GRU
+from elman.cells.indrnn import IndRNN
+from elman.cells.jordan import Jordan
+from elman.cells.ligru import LiGRU
+from elman.cells.lru import LRU
 from elman.cells.lstm import LSTM
+from elman.cells.mgu import MGU
+from elman.cells.mingru import MinGRU
+from elman.cells.minlstm import MinLSTM
+from elman.cells.narx import NARX
+from elman.cells.qrnn import QRNN
 from elman.cells.registry import create, names, options, register, unregister, variants
+from elman.cells.rglru import RGLRU
 from elman.cells.rnn import RNN
+from elman.cells.slstm import SLSTM
+from elman.cells.sru import SRU
 from elman.program.functions import (
     ACTIVATIONS,
     absolute,
@@ -36,9 +49,22 @@ from elman.program.program import State
 __all__ = [
     "ACTIVATIONS",
     "GRU",
+    "LRU",
     "LSTM",
+    "MGU",
+    "NARX",
+    "QRNN",
+    "RGLRU",
     "RNN",
+    "SLSTM",
+    "SRU",
     "Cell",
+    "IndRNN",
+    "Jordan",
+    "LiGRU",
+    "MinGRU",
+    "MinLSTM",
+    "OutputFeedback",
     "State",
     "absolute",
     "cos",

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from elman.errors import CellError
 from elman.program.program import Program, State
+from elman.program.starts import Init
 from elman.program.symbols import Symbol, fail
 from elman.program.trace import Trace, trace
 
@@ -50,8 +51,8 @@ class Cell:
         width: str = "H",
         heads: int = 1,
         bias: bool = True,
-        init: str | Sequence[float | None] | float | None = None,
-        bias_init: str | Sequence[float | None] | float | None = None,
+        init: Init | Sequence[float | None] | float | None = None,
+        bias_init: Init | Sequence[float | None] | float | None = None,
     ) -> Any:
         """`weight_{name} · value + bias_{name}`; the parameters come into being here.
 
@@ -63,7 +64,8 @@ class Cell:
             width: "H" hidden or "P" projected.
             heads: parts of a block-diagonal weight: part n of each gate reads only part n of the value.
             bias: whether there is a bias (the layer's `bias=False` removes all of them).
-            init, bias_init: a name of `elman.program.INITS`, or numbers for the gates (None: the default).
+            init, bias_init: a name of `elman.program.INITS`, or numbers for the gates (None: the default), or
+                one of the other forms in `elman.program.starts`.
 
         Returns:
             One symbol, or a tuple of as many as there are gates where more than one is asked for.
@@ -92,7 +94,7 @@ class Cell:
         gates: int = 1,
         *,
         width: str = "H",
-        init: str | Sequence[float | None] | float | None = None,
+        init: Init | Sequence[float | None] | float | None = None,
     ) -> Any:
         """A learned number for each feature: `gates` blocks in one parameter (gates · width,).
 

@@ -1,45 +1,87 @@
-"""Long short-term memory, with peepholes and with a projected state as options."""
+"""Long short-term memory and its variants, each an option and all of them free to combine."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from elman.cells.cell import Cell
-from elman.program.functions import sigmoid, tanh
+from elman.cells.checks import flag, number
+from elman.program.functions import activation as _activation
 from elman.program.program import State
 from elman.program.symbols import Symbol
 
 
 class LSTM(Cell):
     """Long short-term memory, Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000;
-    gate order i, f, g, o.
+    gate order i, f, g, o (coupled: i, g, o).
 
     Args:
         peepholes: gates see the cell state through per-feature weights, Gers et al. 2002 (order i, f, o;
-            the output gate sees the new cell state).
+            coupled: i, o; the output gate sees the new cell state).
         projection: the hidden state is W_hr (o * tanh(c)), Sak et al. 2014 (arXiv:1402.1128), of width P.
+        coupled: the forget gate is f = 1 - i, the CIFG of Greff et al. 2015 (arXiv:1503.04069).
+        activation: the name of the function of the candidate g and of c in the output; tanh as a rule.
+        gate_activation: the name of the function of the gates i, f and o.
         forget_bias: a starting value for the forget gate's input bias (Jozefowicz et al. 2015 advise 1);
-            None keeps torch's uniform start.
+            coupled, its negative is the input gate's. None keeps torch's uniform start.
     """
 
     def __init__(
-        self, peepholes: bool = False, projection: bool = False, forget_bias: float | None = None
+        self,
+        peepholes: bool = False,
+        projection: bool = False,
+        coupled: bool = False,
+        activation: str = "tanh",
+        gate_activation: str = "sigmoid",
+        forget_bias: float | None = None,
     ) -> None:
-        self.peepholes = peepholes
-        self.projection = projection
-        self.forget_bias = forget_bias
+        self.peepholes = flag("peepholes", peepholes)
+        self.projection = flag("projection", projection)
+        self.coupled = flag("coupled", coupled)
+        self.activation = activation
+        self.gate_activation = gate_activation
+        self.forget_bias = None if forget_bias is None else number("forget_bias", forget_bias)
+        self._state, self._gate = _activation(activation), _activation(gate_activation)
         self.states = (State("h", "P" if projection else "H"), State("c"))
 
     def step(self, x: Symbol, h: Symbol, c: Symbol) -> tuple[Symbol, Symbol]:
-        bias_init = None if self.forget_bias is None else (None, self.forget_bias, None, None)
-        xi, xf, xg, xo = self.project(x, "ih", gates=4, bias_init=bias_init)
-        hi, hf, hg, ho = self.project(h, "hh", gates=4)
-        i, f, g, o = xi + hi, xf + hf, xg + hg, xo + ho
-        pi, pf, po = self.vector("peephole", gates=3) if self.peepholes else (0, 0, 0)
-        if self.peepholes:
-            i, f = i + pi * c, f + pf * c
-        i, f, g = sigmoid(i), sigmoid(f), tanh(g)
+        xi, xf, xg, xo = self._gates(x, "ih", self._bias_init())
+        hi, hf, hg, ho = self._gates(h, "hh")
+        pi, pf, po = self._peepholes()
+        i, o = xi + hi, xo + ho
+        i = self._gate(i + pi * c if self.peepholes else i)
+        if self.coupled:
+            f = 1 - i
+        else:
+            f = xf + hf
+            f = self._gate(f + pf * c if self.peepholes else f)
+        g = self._state(xg + hg)
         c = f * c + i * g
-        o = sigmoid(o + po * c if self.peepholes else o)
-        h = o * tanh(c)
+        o = self._gate(o + po * c if self.peepholes else o)
+        h = o * self._state(c)
         if self.projection:
             h = self.project(h, "hr", width="P", bias=False)
         return h, c
+
+    def _bias_init(self) -> tuple[float | None, ...] | None:
+        if self.forget_bias is None:
+            return None
+        return (-self.forget_bias, None, None) if self.coupled else (None, self.forget_bias, None, None)
+
+    def _gates(
+        self, value: Symbol, name: str, bias_init: tuple[float | None, ...] | None = None
+    ) -> tuple[Any, ...]:
+        """The products for i, f, g and o; where gates are coupled there is none for f."""
+        if not self.coupled:
+            return self.project(value, name, gates=4, bias_init=bias_init)
+        i, g, o = self.project(value, name, gates=3, bias_init=bias_init)
+        return i, None, g, o
+
+    def _peepholes(self) -> tuple[Any, ...]:
+        """The weights of c in i, f and o."""
+        if not self.peepholes:
+            return None, None, None
+        if not self.coupled:
+            return self.vector("peephole", gates=3)
+        i, o = self.vector("peephole", gates=2)
+        return i, None, o

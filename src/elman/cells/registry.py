@@ -7,25 +7,53 @@ from collections.abc import Mapping
 from typing import Any
 
 from elman.cells.cell import Cell
+from elman.cells.feedback import OutputFeedback
 from elman.cells.gru import GRU
+from elman.cells.indrnn import IndRNN
+from elman.cells.jordan import Jordan
+from elman.cells.ligru import LiGRU
+from elman.cells.lru import LRU
 from elman.cells.lstm import LSTM
+from elman.cells.mgu import MGU
+from elman.cells.mingru import MinGRU
+from elman.cells.minlstm import MinLSTM
+from elman.cells.narx import NARX
+from elman.cells.qrnn import QRNN
+from elman.cells.rglru import RGLRU
 from elman.cells.rnn import RNN
+from elman.cells.slstm import SLSTM
+from elman.cells.sru import SRU
 from elman.errors import unknown, wrong
+
+_OTHERS = ("sigmoid", "gelu", "elu")  # activations beside tanh and relu, one of each kind
 
 #: name -> (class, the sets of options that the contract tests go through)
 _CELLS: dict[str, tuple[type[Cell], tuple[Mapping[str, Any], ...]]] = {
-    "rnn": (
-        RNN,
+    "rnn": (RNN, ({}, {"activation": "relu", "start": "identity"}, *({"activation": a} for a in _OTHERS))),
+    "jordan": (Jordan, ({}, {"output": "sigmoid", "projection": True})),
+    "feedback": (OutputFeedback, ({}, {"projection": True})),
+    "narx": (NARX, ({}, {"outputs": 0, "hidden": 2, "inputs": 0}, {"outputs": 1, "hidden": 0, "inputs": 1})),
+    "gru": (GRU, ({}, {"reset_after": False})),
+    "lstm": (
+        LSTM,
         (
             {},
-            {"activation": "relu"},
-            {"activation": "sigmoid"},
-            {"activation": "gelu"},
-            {"activation": "elu"},
+            {"projection": True},
+            {"peepholes": True},
+            {"peepholes": True, "projection": True},
+            {"coupled": True, "peepholes": True, "activation": "softsign", "gate_activation": "hard_sigmoid"},
         ),
     ),
-    "gru": (GRU, ({}, {"reset_after": False})),
-    "lstm": (LSTM, ({}, {"projection": True}, {"peepholes": True}, {"peepholes": True, "projection": True})),
+    "mgu": (MGU, ({},)),
+    "ligru": (LiGRU, ({},)),
+    "indrnn": (IndRNN, ({}, {"activation": "tanh"})),
+    "sru": (SRU, ({},)),
+    "qrnn": (QRNN, ({}, {"window": 1}, {"window": 3})),
+    "mingru": (MinGRU, ({},)),
+    "minlstm": (MinLSTM, ({},)),
+    "lru": (LRU, ({},)),
+    "rglru": (RGLRU, ({},)),
+    "slstm": (SLSTM, ({}, {"forget": "exponential", "heads": 2})),
 }
 
 

@@ -26,6 +26,7 @@ from torch.nn import Module, init
 
 from elman.errors import wrong
 from elman.program.program import Parameter, State
+from elman.program.starts import Feature, Normal
 
 
 def suffix(layer: int, direction: int) -> str:
@@ -68,7 +69,7 @@ def initialise(module: Module, name: str, parameter: Parameter, hidden_size: int
 
 @torch.no_grad()
 def draw(tensor: Tensor, parameter: Parameter, hidden_size: int) -> None:
-    """Fill `tensor` in place by `parameter.init`, one of `elman.program.INITS` or a number for each gate.
+    """Fill `tensor` in place by `parameter.init`; `elman.program.starts` says what it may be.
 
     "uniform", torch's way for recurrent layers, is U(-1/√H, 1/√H) and takes the random numbers torch takes.
     """
@@ -81,6 +82,10 @@ def draw(tensor: Tensor, parameter: Parameter, hidden_size: int) -> None:
         init.ones_(tensor)
     elif isinstance(kind, str):
         _draw_blocks(tensor, parameter, kind)
+    elif isinstance(kind, Normal):
+        init.normal_(tensor, 0.0, kind.scale / math.sqrt(tensor.shape[1]))
+    elif callable(kind):
+        _draw_features(tensor, parameter.gates, kind)
     else:
         _uniform(tensor, hidden_size // parameter.heads)
         for block, number in zip(tensor.chunk(parameter.gates), kind, strict=True):
@@ -91,6 +96,16 @@ def draw(tensor: Tensor, parameter: Parameter, hidden_size: int) -> None:
 def _uniform(tensor: Tensor, hidden_size: int) -> None:
     bound = 1.0 / math.sqrt(hidden_size)
     init.uniform_(tensor, -bound, bound)
+
+
+def _draw_features(tensor: Tensor, gates: int, start: Feature) -> None:
+    """Each feature's numbers, one for each gate, from `start` and torch's random numbers."""
+
+    def random() -> float:
+        return torch.rand((), dtype=torch.float64).item()
+
+    rows = [start(random) for _ in range(tensor.shape[0] // gates)]
+    tensor.copy_(torch.tensor(rows, dtype=tensor.dtype).T.reshape(-1))
 
 
 def _draw_blocks(tensor: Tensor, parameter: Parameter, kind: str) -> None:

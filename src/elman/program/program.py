@@ -11,6 +11,7 @@ from elman.errors import wrong
 from elman.program import listing
 from elman.program.cost import Cost, cost
 from elman.program.graph import Graph, Source, Value
+from elman.program.starts import Init
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,15 @@ class Parameter:
 
     With `heads`, a weight is block-diagonal: each gate's rows are that many parts, and part n reads only the
     n-th of as many parts of the operand, so the array has columns / heads columns.
-    `init` is one of the names in `INITS`, or a number for each gate (None in it: the default).
+    `init` is one of the names in `INITS`, a number for each gate (None in it: the default), or one of the
+    other forms in `starts.py`.
     """
 
     name: str
     gates: int
     width: str
     columns: str | None = None
-    init: str | tuple[float | None, ...] = "uniform"
+    init: Init = "uniform"
     heads: int = 1
 
     def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
@@ -54,12 +56,6 @@ class Parameter:
                     remedy="Choose sizes that all heads share evenly, or another number of heads.",
                 )
         return (rows, sizes[self.columns] // self.heads)
-
-
-#: Named initialisations. `uniform` is U(-1/√H, 1/√H), torch's default for recurrent layers (with heads,
-#: H / heads stands for H); `orthogonal` and `identity` hold for each block, of a gate and head, by itself;
-#: `glorot` is U(±√(6 / (rows + columns))) for each block.
-INITS = ("uniform", "orthogonal", "identity", "glorot", "zeros", "ones")
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from elman.errors import CellError
 from elman.program.graph import WIDTHS, Graph, Instruction, Product, Source, Value, products, results
-from elman.program.program import INITS, Parameter, Program, State, Stream
+from elman.program.program import Parameter, Program, State, Stream
+from elman.program.starts import INITS, Feature, Init, Normal
 from elman.program.symbols import FUNCTIONS, Symbol, apply, fail
 
 
@@ -43,7 +44,7 @@ class Trace:
 
     def vector(self, name: str, gates: int, width: str, init: Any) -> tuple[Symbol, ...]:
         """The gates of a per-feature parameter."""
-        self.parameter(Parameter(name, gates, width, None, _checked_init(init, gates)))
+        self.parameter(Parameter(name, gates, width, None, _checked_init(init, gates, vector=True)))
         return tuple(
             Symbol(self.graph, self.graph.input(Source("vector", name, gate), width, ""))
             for gate in range(gates)
@@ -70,7 +71,9 @@ class Trace:
         if bias:
             self.biased.add(f"bias_{name}")
         if with_bias:
-            self.parameter(Parameter(f"bias_{name}", gates, width, None, _checked_init(bias_init, gates)))
+            self.parameter(
+                Parameter(f"bias_{name}", gates, width, None, _checked_init(bias_init, gates, vector=True))
+            )
         bias_name = f"bias_{name}" if with_bias else None
         if value.value is self.x.value:
             return self._stream(
@@ -221,7 +224,7 @@ def _checked_results(cell: Any, name: str, states: tuple[State, ...], results: A
     return returned
 
 
-def _checked_init(init: Any, gates: int) -> str | tuple[float | None, ...]:
+def _checked_init(init: Any, gates: int, vector: bool = False) -> Init:
     if init is None:
         return "uniform"
     if isinstance(init, str):
@@ -231,6 +234,15 @@ def _checked_init(init: Any, gates: int) -> str | tuple[float | None, ...]:
                 f"Valid: {', '.join(INITS)}, or a number for each gate.",
             )
         return init
+    if isinstance(init, Normal) and not vector:
+        return init
+    if callable(init) and vector:
+        return cast(Feature, init)
+    if isinstance(init, Normal) or callable(init):
+        fail(
+            f"init: {init!r} does not fit a {'vector' if vector else 'matrix'}.",
+            "Normal is for matrices; a function that gives each feature its numbers is for vectors.",
+        )
     numbers = tuple(init) if isinstance(init, tuple | list) else (init,) * gates
     if len(numbers) != gates or any(isinstance(n, str | bool) for n in numbers):
         fail(

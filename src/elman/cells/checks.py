@@ -1,0 +1,54 @@
+"""The checks of cells' options, each with its remedy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from elman.errors import unknown, wrong
+
+
+def one_of(option: str, given: Any, choices: Sequence[str]) -> str:
+    """`given`; raises `ArgumentError` listing the choices where it is none of them."""
+    if given not in choices:
+        raise unknown(option, given, choices)
+    return given
+
+
+def whole(option: str, given: Any, least: int) -> int:
+    """`given`; raises `ArgumentError` unless it is an int of at least `least`."""
+    if isinstance(given, bool) or not isinstance(given, int) or given < least:
+        raise wrong(option, expected=f"an integer >= {least}", got=given)
+    return given
+
+
+def flag(option: str, given: Any) -> bool:
+    """`given`; raises `ArgumentError` unless it is a bool."""
+    if not isinstance(given, bool):
+        raise wrong(option, expected="True or False", got=given)
+    return given
+
+
+def number(option: str, given: Any, above: float = -math.inf) -> float:
+    """`given` as a float; raises `ArgumentError` unless it is finite and more than `above`."""
+    usable = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+    if not usable or given <= above:
+        bound = "" if above == -math.inf else f" above {above:g}"
+        raise wrong(option, expected=f"a finite number{bound}", got=given)
+    return float(given)
+
+
+def interval(low: Any, high: Any, within: tuple[float, float] | None = None) -> tuple[float, float]:
+    """The options `low` and `high` as floats.
+
+    Raises `ArgumentError` unless low <= high and, with `within`, bottom <= low and bottom < high < top.
+    """
+    low, high = number("low", low), number("high", high)
+    if low > high:
+        raise wrong("low", expected=f"a number of at most high = {high:g}", got=low)
+    if within is not None and low < within[0]:
+        raise wrong("low", expected=f"a number of at least {within[0]:g}", got=low)
+    if within is not None and not within[0] < high < within[1]:
+        raise wrong("high", expected=f"a number between {within[0]:g} and {within[1]:g}", got=high)
+    return low, high
