@@ -59,7 +59,9 @@ def test_gradients_of_gradients_whichever_reader_ran(name):
     penalties = {}
     for backend in ("engine", "reference"):
         torch.manual_seed(5)
-        parameters = {p.name: torch.randn(p.shape(sizes), requires_grad=True) for p in program.parameters}
+        parameters = {
+            p.name: (0.5 * torch.randn(p.shape(sizes))).requires_grad_() for p in program.parameters
+        }
         x = torch.randn(4, 2, 3, requires_grad=True)
         (output,), _ = recurrence(program, x, parameters, [None] * len(program.states), backend=backend)
         (slope,) = torch.autograd.grad(output.square().sum(), x, create_graph=True)

@@ -162,9 +162,7 @@ def test_parameters_in_torch_order_and_shapes():
 def test_equal_cells_have_equal_keys_and_different_ones_do_not():
     made = [cells.create(n, **o) for n in cells.names() for o in cells.variants(n)]
     programs = [cell.program(bias) for cell in made for bias in (True, False)]
-    described = {
-        f"{program}{program.parameters}" for program in programs
-    }
+    described = {f"{program}{program.parameters}" for program in programs}
     assert len({program.key for program in programs}) == len(described) > len(made)
     assert cells.LSTM().program().key == cells.LSTM().program().key
 
