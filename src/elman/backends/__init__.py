@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from elman.backends import engine, reference
+from elman.backends import engine, reference, torch_kernels
 from elman.backends.choose import CHOICES, Choice, choose, explain
 from elman.backends.given import Given
 from elman.program import Program
@@ -42,7 +42,7 @@ def recurrence(
         lengths: (B,) int64 on the CPU, each in 0 … T: steps of each sequence; None means T for all.
         resets: not served yet.
         reverse: walk each sequence from its last step to its first.
-        backend: "auto", "engine" or "reference".
+        backend: "auto", or the reader: "engine", "torch" or "reference".
         memory: "fast"; "low" is not served yet.
         all_states: hand out every state at every step, rather than the first one.
         products: the type in which matrix products take their operands; None: that of x. Others are not
@@ -57,12 +57,20 @@ def recurrence(
     """
     if resets is not None or memory != "fast" or products is not None:
         raise NotImplementedError("resets, memory and products are not served yet")
-    reader = choose(program, x.device, x.dtype, backend)
+    beyond = _beyond(program, resets is not None, all_states)
+    reader = choose(program, x.device, x.dtype, backend, beyond)
     if lengths is not None:  # what stands in the padding must not matter, NaN included
         steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
         x = x.masked_fill((steps >= lengths.to(x.device)).unsqueeze(2), 0.0)
     given = Given(x, parameters, states, masks or {}, lengths, reverse, all_states)
-    return engine.run(program, given) if reader == "engine" else reference.run(program, given)
+    run = {"engine": engine.run, "torch": torch_kernels.run, "reference": reference.run}[reader]
+    return run(program, given)
+
+
+def _beyond(program: Program, resets: bool, all_states: bool) -> tuple[str, ...]:
+    """What a run asks for that not all readers have."""
+    several = all_states and len(program.states) > 1
+    return (("resets",) if resets else ()) + (("sequences of all states",) if several else ())
 
 
 def prepare(program: Program) -> None:

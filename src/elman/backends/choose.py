@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from elman.backends import engine, native
+from elman.backends import engine, native, torch_kernels
 from elman.errors import BackendError, unknown
 from elman.program import Program
 
-READERS = ("engine", "reference")
+READERS = ("engine", "torch", "reference")
 CHOICES = ("auto", *READERS)
 
 
-def choose(program: Program, device: torch.device, dtype: torch.dtype, backend: str = "auto") -> str:
+def choose(
+    program: Program,
+    device: torch.device,
+    dtype: torch.dtype,
+    backend: str = "auto",
+    beyond: Sequence[str] = (),
+) -> str:
     """The name of the reader for tensors of that device and dtype.
 
+    `beyond`: what the run asks for besides a plain one, in words, such as "resets"; not all readers have it.
+
     Raises `ArgumentError` for an unknown backend and `BackendError` for a named one that cannot serve; only
-    "auto" chooses by itself.
+    "auto" chooses by itself, and torch's own kernels only on CUDA.
     """
     if backend == "reference":
         return backend
     if backend not in CHOICES:
         raise unknown("backend", backend, CHOICES)
-    obstacle = engine.obstacle(program, device, dtype)
-    if obstacle and backend == "engine":
+    if backend == "auto":
+        if not engine.obstacle(program, device, dtype):
+            return "engine"
+        on_cuda = device.type == "cuda"
+        return "torch" if on_cuda and not torch_kernels.obstacle(program, dtype, beyond) else "reference"
+    if backend == "engine":
+        obstacle = engine.obstacle(program, device, dtype)
+    else:
+        obstacle = torch_kernels.obstacle(program, dtype, beyond)
+    if obstacle:
         raise BackendError(
-            f"backend: 'engine' cannot run {program.name} here: {obstacle} "
+            f"backend: {backend!r} cannot run {program.name} here: {obstacle} "
             'Use backend="auto" or backend="reference".'
         )
-    return "reference" if obstacle else "engine"
+    return backend
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,14 @@ def explain_choice(program: Program, device: torch.device, dtype: torch.dtype, b
         return Choice(reader, "named by the caller")
     if reader == "engine":
         return Choice(reader, f"{native.name_of(dtype)} on the CPU, {engine.describe()}")
+    if reader == "torch":
+        return Choice(reader, "torch's own kernels, which on CUDA are cuDNN's")
+    if device.type == "cuda":
+        return Choice(
+            reader,
+            f"{torch_kernels.obstacle(program, dtype)} On CUDA all else runs as a loop of torch operators, "
+            "until there is a reader for the GPU.",
+        )
     return Choice(reader, engine.obstacle(program, device, dtype))
 
 
