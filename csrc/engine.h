@@ -80,7 +80,8 @@ struct ProductStage {
 
 // ---- vector stage: a run of instructions over `width` lanes of one row ----
 // Slots 0 .. ports.size()-1 are ports, the `registers` slots after them are tile-local and hold no value at the
-// stage's start. Instructions run in order; dst may be a slot that is also an operand.
+// stage's start. Instructions run in order; dst may be a slot that is also an operand. All are lane by lane, but for
+// `mean`, which takes the whole row: a plan that has one is never split by lanes.
 #define ELMAN_OPCODES(X)                                                                                       \
     X(copy)          /* a                     */                                                               \
     X(constant)      /* beta, whatever a is   */                                                               \
@@ -100,6 +101,7 @@ struct ProductStage {
     X(exp)           /* e^a                   */                                                               \
     X(log)           /* natural logarithm     */                                                               \
     X(log1p)         /* log(1 + a)            */                                                               \
+    X(rsqrt)         /* 1 / sqrt(a)           */                                                               \
     X(tanh)          /* hyperbolic tangent    */                                                               \
     X(sigmoid)       /* 1 / (1 + e^-a)        */                                                               \
     X(relu)          /* max(a, 0), NaN stays  */                                                               \
@@ -107,6 +109,7 @@ struct ProductStage {
     X(cos)           /* cosine                */                                                               \
     X(tanh_grad)     /* a * (1 - b^2)         */                                                               \
     X(sigmoid_grad)  /* a * b * (1 - b)       */                                                               \
+    X(mean)          /* mean of a over the stage's lanes, in all of them */                                    \
     X(accumulate)    /* dst += a; dst must be a Sum port, and a Sum is written in no other way */
 
 enum class Opcode : int32_t {
@@ -169,7 +172,8 @@ struct WeightArray {
 enum class Split : int32_t {
     automatic = 0,  // whichever suits the sizes; fewer threads where the work is small
     rows = 1,       // each thread walks its own sequences: no waiting
-    lanes = 2,      // each thread computes its own lanes of every sequence and waits for the others at products
+    lanes = 2,      // each thread computes its own lanes of every sequence and waits for the others at products;
+                    //   EngineError where the Plan has a mean
 };
 
 struct Run {

@@ -59,6 +59,7 @@ ELMAN_INLINE void execute(Opcode op, int64_t n, Real* d, const Real* a, const Re
         case Opcode::heaviside: ELMAN_F1(x > zero ? one : zero); break;
         case Opcode::select: ELMAN_F3(x > zero ? y : z); break;
         case Opcode::sqrt: ELMAN_F1(square_root(x)); break;
+        case Opcode::rsqrt: ELMAN_F1(one / square_root(x)); break;
         case Opcode::exp: ELMAN_F1(exp(x)); break;
         case Opcode::log: ELMAN_F1(log(x)); break;
         case Opcode::log1p: ELMAN_F1(log1p(x)); break;
@@ -70,6 +71,7 @@ ELMAN_INLINE void execute(Opcode op, int64_t n, Real* d, const Real* a, const Re
         case Opcode::tanh_grad: ELMAN_F2(x * (one - y * y)); break;
         case Opcode::sigmoid_grad: ELMAN_F2(x * y * (one - y)); break;
         case Opcode::accumulate: map2(n, d, d, a, ELMAN_LAMBDA(x + y, Vec x, Vec y)); break;
+        case Opcode::mean: break;  // takes the row: run_row
         case Opcode::count: break;
     }
 }
@@ -90,6 +92,50 @@ void run_chunks(const StageRecord& stage, Real** slots, int64_t low, int64_t hig
             execute(it.op, n, slots[it.dst], slots[it.a], slots[it.b], slots[it.c], it.alpha, it.beta);
         }
         for (int32_t p = 0; p < stage.port_count; ++p) slots[p] += kChunk;
+    }
+}
+
+ELMAN_INLINE void fill(int64_t n, Real* d, Real value) {
+    const Vec all = splat(value);
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) store(d + i, all);
+    if (i < n) store_part(d + i, all, n - i);
+}
+
+Real mean_of(int64_t n, const Real* a) {
+    Vec sums[4] = {};
+    int64_t i = 0;
+    for (; i + 4 * kLanes <= n; i += 4 * kLanes)
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; ++v) sums[v] = sums[v] + load(a + i + v * kLanes);
+    for (; i + kLanes <= n; i += kLanes) sums[0] = sums[0] + load(a + i);
+    if (i < n) sums[1] = sums[1] + load_part(a + i, n - i);
+    const Vec sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    Real total = 0;
+    for (int l = 0; l < kLanes; ++l) total += sum[l];
+    return total / static_cast<Real>(n);
+}
+
+// A row with means: what stands between two of them goes through all chunks, then the mean is taken of the row.
+// Registers are as long as the row. Where all lanes are the same, one vector is computed.
+void run_row(const StageRecord& stage, Real** slots, int64_t width) {
+    for (int32_t first = 0, next; first < stage.instruction_count; first = next + 1) {
+        next = first;
+        while (next < stage.instruction_count && stage.instructions[next].op != Opcode::mean) ++next;
+        for (int64_t lane = 0; lane < width && first < next; lane += kChunk) {
+            const int64_t n = width - lane < kChunk ? width - lane : kChunk;
+            for (int32_t i = first; i < next; ++i) {
+                const Instruction& it = stage.instructions[i];
+                Real* d = slots[it.dst] + lane;
+                const bool one = stage.uniform[i] && n > kLanes;
+                execute(it.op, one ? kLanes : n, d, slots[it.a] + lane, slots[it.b] + lane, slots[it.c] + lane,
+                        it.alpha, it.beta);
+                if (one) fill(n - kLanes, d + kLanes, d[0]);
+            }
+        }
+        if (next == stage.instruction_count) return;
+        const Instruction& it = stage.instructions[next];
+        fill(width, slots[it.dst], mean_of(width, slots[it.a]));
     }
 }
 

@@ -39,7 +39,17 @@ bool same_every_step(const BufferArrays& arrays, Place place) {
     return place == Place::Vector || place == Place::Sum;
 }
 
+bool has_mean(const VectorStage& vector) {
+    return std::any_of(vector.instructions.begin(), vector.instructions.end(),
+                       [](const Instruction& it) { return it.op == Opcode::mean; });
+}
+
 }  // namespace
+
+bool has_mean(const Plan& plan) {
+    return std::any_of(plan.stages.begin(), plan.stages.end(),
+                       [](const Stage& stage) { return !stage.is_product && has_mean(stage.vector); });
+}
 
 Prepared::Prepared(const Plan& plan, const Run& run, const Isa& isa, Arena& arena, int ranges, int64_t most_rows)
     : plan_(plan),
@@ -188,9 +198,28 @@ StageRecord Prepared::vector_record(const VectorStage& vector) {
     record.slot_count = record.port_count + vector.registers;
     record.instructions = instructions;
     record.instruction_count = static_cast<int32_t>(vector.instructions.size());
-    registers_ = std::max<int64_t>(registers_, vector.registers);
+    record.has_mean = has_mean(vector);
+    record.register_stride = record.has_mean ? row_stride(vector.width) : kChunk;
+    if (record.has_mean) find_uniform(record);
+    registers_ = std::max(registers_, times(vector.registers, record.register_stride));
     slots_ = std::max<int64_t>(slots_, record.slot_count);
     return record;
+}
+
+// What is computed of means and numbers alone is the same in every lane.
+void Prepared::find_uniform(StageRecord& record) {
+    bool* uniform = arena_.get<bool>(record.instruction_count);
+    std::vector<char> slots(static_cast<size_t>(record.slot_count), 0);
+    for (int32_t i = 0; i < record.instruction_count; ++i) {
+        const Instruction& it = record.instructions[i];
+        const int32_t operands[] = {it.a, it.b, it.c};
+        bool all = it.op != Opcode::accumulate;
+        for (int o = 0; o < operand_count(it.op); ++o) all = all && slots[static_cast<size_t>(operands[o])];
+        uniform[i] = all || it.op == Opcode::mean || it.op == Opcode::constant;
+        const bool is_register = it.dst >= record.port_count;  // another port may name the same lanes
+        slots[static_cast<size_t>(it.dst)] = uniform[i] && is_register;
+    }
+    record.uniform = uniform;
 }
 
 // Where every row stands at its first step: in the caller's array, or in memory of the engine's own.
@@ -288,7 +317,7 @@ Walk Prepared::share(const Walk& walk, int64_t rows) {
 
 // What no two threads may share: current pointers, registers, partial sums.
 void Prepared::private_views(Walk& walk, int64_t rows) {
-    walk.registers = arena_.get<Real>(times(registers_, kChunk));
+    walk.registers = arena_.get<Real>(registers_);
     walk.slots = arena_.get<Real*>(slots_);
     std::vector<SumRecord> sums;
     for (int32_t v = 0; v < walk.view_count; ++v) {

@@ -16,6 +16,9 @@ struct Rows {
 // Deals all sequences of a run to `parts` threads, so that each has about the same number of steps to walk.
 std::vector<Rows> deal(const Run& run, int parts);
 
+// Whether some vector stage takes a mean over its rows.
+bool has_mean(const Plan& plan);
+
 // For each stage: whether the threads of a hidden split must wait before it.
 std::vector<char> place_barriers(const Plan& plan);
 
@@ -46,7 +49,7 @@ class Prepared {
     std::vector<Port> views_;              // view -> its buffer and side
     std::vector<PackRecord> packs_;
     StageRecord* stages_ = nullptr;
-    int64_t registers_ = 0, slots_ = 0;
+    int64_t registers_ = 0, slots_ = 0;    // the most lanes of registers, and the most slots, of a stage
 
     int32_t view_index(const Port& port);
     PortRecord record(const Port& port) { return {view_index(port), port.column}; }
@@ -55,6 +58,7 @@ class Prepared {
     void lay_panels(const ProductStage& product, StageRecord& record);
     void pack(const ProductStage& product, Panel& panel, int64_t inner);
     StageRecord vector_record(const VectorStage& vector);
+    void find_uniform(StageRecord& record);
     void first_rows(View& view, const Port& port, const Rows& rows, std::vector<ScratchRecord>& scratch);
     View view(const Port& port, const Rows& rows, const View* other_side, std::vector<ScratchRecord>& scratch);
     void private_views(Walk& walk, int64_t rows);

@@ -80,11 +80,13 @@ struct Shape {
 
 Shape choose(const Plan& plan, const Run& run, int64_t walked_steps, int64_t rows) {
     Shape shape{run.threads, run.split};
+    if (shape.split == Split::lanes && has_mean(plan))
+        throw EngineError("split: expected 'auto' or 'rows' for a plan with a mean over its rows, got 'lanes'");
     if (shape.split == Split::automatic) {
         const double row = row_cost(plan), all = row * static_cast<double>(walked_steps);
         constexpr double worth = 10000;  // ns of work for which a thread is woken
         if (all < worth * shape.threads) shape.threads = std::max(1, static_cast<int>(all / worth));
-        const bool few = shape.threads > 1 && rows < int64_t{4} * shape.threads;
+        const bool few = shape.threads > 1 && !has_mean(plan) && rows < int64_t{4} * shape.threads;
         shape.split = few && lanes_pay(plan, row, rows, shape.threads) ? Split::lanes : Split::rows;
     }
     if (shape.split == Split::rows) shape.threads = static_cast<int>(std::min<int64_t>(shape.threads, rows));

@@ -69,14 +69,17 @@ void product(const Walk& walk, const StageRecord& stage, int64_t rows, Ahead& ah
 void vectors(const Walk& walk, const StageRecord& stage, int64_t rows) {
     Real** slots = walk.slots;
     for (int32_t s = stage.port_count; s < stage.slot_count; ++s)
-        slots[s] = walk.registers + (s - stage.port_count) * kChunk;
+        slots[s] = walk.registers + (s - stage.port_count) * stage.register_stride;
     for (int32_t i = walk.first_range; i < walk.range_count; i += walk.range_step) {
         const int64_t low = stage.bounds[i], high = stage.bounds[i + 1];
         if (low >= high) continue;
         for (int64_t r = 0; r < rows; ++r) {
             for (int32_t p = 0; p < stage.port_count; ++p)
                 slots[p] = walk.views[stage.ports[p].view].now[r] + stage.ports[p].column;
-            run_chunks(stage, slots, low, high);
+            if (stage.has_mean)
+                run_row(stage, slots, high);
+            else
+                run_chunks(stage, slots, low, high);
         }
     }
 }

@@ -65,6 +65,9 @@ struct StageRecord {
     int32_t port_count, slot_count;
     const Instruction* instructions;
     int32_t instruction_count;
+    int64_t register_stride;     // lanes of a register: a chunk's, or the whole row's where the stage has a mean
+    bool has_mean;
+    const bool* uniform;         // for each instruction, where it has a mean: all lanes of its result are the same
 };
 
 struct SumRecord {
@@ -89,7 +92,7 @@ struct Walk {
     int32_t first_range, range_step, range_count;  // the lane ranges that are this thread's
     Barrier* barrier;       // null when no other thread walks these rows
     int32_t team;
-    Real* registers;       // (registers, kChunk)
+    Real* registers;       // those of one vector stage at a time
     Real** slots;          // room for the slots of the largest vector stage
     SumRecord* sums;
     int32_t sum_count;

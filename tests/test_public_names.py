@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 ACTIVATIONS_AND_FUNCTIONS = """
-    ACTIVATIONS absolute cos elu exp gelu hard_sigmoid hard_tanh identity leaky_relu log log1p maximum minimum
-    relu select sigmoid sign silu sin softplus softsign sqrt tanh
+    ACTIVATIONS absolute cos elu exp gelu hard_sigmoid hard_tanh identity layer_norm leaky_relu log log1p
+    maximum mean minimum relu rsqrt select sigmoid sign silu sin softplus softsign sqrt tanh
 """
 CELLS = """
     GRU IndRNN Jordan LRU LSTM LiGRU MGU MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU RNN SLSTM SRU

@@ -139,7 +139,7 @@ VECTORS = {
     "expected a width of at least 1, got 0": {"width": 0},
     "expected 0 to 4096 registers, got 5000": {"registers": 5000},
     "port 0: columns 0 + 5 lie outside buffer 0 of width 4": {"width": 5},
-    "instruction 0: opcode 99 is not one of 0 .. 25": {"instructions": [(99, 1, 0, -1, -1)]},
+    "instruction 0: opcode 99 is not one of 0 .. 27": {"instructions": [(99, 1, 0, -1, -1)]},
     "instruction 0: operand a: slot 9 is not among the stage's 5": {"instructions": [("copy", 1, 9, -1, -1)]},
     "instruction 0: operand b: slot -1 is not among the stage's 5": {"instructions": [("add", 1, 0, -1, -1)]},
     "instruction 0: operand b: unused here, expected -1, got 0": {"instructions": [("copy", 1, 0, 0, -1)]},

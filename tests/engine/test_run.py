@@ -212,3 +212,38 @@ def test_block_diagonal_products(engine, make_batch, T, B, gates, heads, each, i
     np.testing.assert_allclose(Y, want.reshape(T, B, -1), rtol=0, atol=1e-5)
     dx = np.einsum("tbgni,gnik->tbnk", want, blocks[1]).reshape(T, B, K) + A
     np.testing.assert_allclose(D, dx, rtol=0, atol=3e-5 * np.abs(dx).max())
+
+
+@pytest.mark.parametrize("W", [1, 7, 64, 130, 256, 300, 1000])
+def test_means_over_the_row(engine, W):
+    """Layer norm, with values that cross the means, and the mean of a mean."""
+    T, B = 2, 5
+    plan = engine.Plan()
+    a, y, s = plan.add_buffer("sequence", W + 3), plan.add_buffer("sequence", W), plan.add_buffer("sum", W)
+    code = engine.opcodes()
+    rows = [("mean", 3, 0), ("sub", 4, 0, 3), ("mul", 5, 4, 4), ("mean", 5, 5), ("affine", 5, 5, 1.0, 0.5)]
+    rows += [("rsqrt", 6, 5), ("mul", 4, 4, 6), ("mean", 7, 6), ("sub", 6, 6, 7), ("add", 4, 4, 6)]
+    rows += [("mul", 3, 3, 4), ("copy", 1, 3), ("accumulate", 2, 4)]
+    filled = []
+    for name, dst, *rest in rows:
+        operands = [r for r in rest if not isinstance(r, float)]
+        numbers = [r for r in rest if isinstance(r, float)]
+        filled.append((code[name], dst, *[*operands, -1, -1, -1][:3], *[*numbers, 0.0, 0.0][:2]))
+    plan.add_vector(W, [(a, 3, 0), (y, 0, 0), (s, 0, 0)], 5, filled)
+    plan.check()
+    rng = np.random.default_rng(W)
+    A, out = rng.standard_normal((T, B, W + 3)).astype(engine.dtype) + 1, []
+    for threads, split in ((1, "auto"), (2, "rows"), (3, "auto")):
+        Y, S = np.full((T, B, W), np.nan, engine.dtype), np.full(W, np.nan, engine.dtype)
+        plan.run([A, Y, S], [], T, B, threads=threads, split=split)
+        out.append(Y)
+        values = A[..., 3:].astype(np.float64)
+        average = values.mean(-1, keepdims=True)
+        normal = (values - average) / np.sqrt(values.var(-1, keepdims=True) + 0.5)
+        np.testing.assert_allclose(Y, average * normal, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(S, normal.sum((0, 1)), rtol=0, atol=2e-5)
+        np.testing.assert_array_equal(Y, out[0])
+    with pytest.raises(
+        ValueError, match="split: expected 'auto' or 'rows' for a plan with a mean over its rows"
+    ):
+        plan.run([A, Y, S], [], T, B, threads=2, split="lanes")

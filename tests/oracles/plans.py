@@ -20,6 +20,7 @@ class Math:
     heaviside = staticmethod(lambda a: (a > 0).to(a.dtype))
     select = staticmethod(lambda a, b, c: torch.where(a > 0, b, c))
     constant = staticmethod(lambda a, beta: torch.full_like(a, beta))
+    mean = staticmethod(lambda a: a.sum(-1, keepdim=True).expand_as(a) / a.shape[-1])
 
     def __getattr__(self, name):
         return getattr(torch, name)

@@ -7,7 +7,7 @@ import torch
 
 from elman import cells
 from elman.backends import engine, native, recurrence, tensors
-from elman.cells import Cell, State, sigmoid, tanh
+from elman.cells import Cell, State, layer_norm, sigmoid, tanh
 from oracles import plans as interpreter
 from oracles.states import reached
 
@@ -48,6 +48,19 @@ class Heads(Cell):
         return self.project(new, "hy", width="P", heads=2, bias=False) + late, new
 
 
+class Normal(Cell):
+    """Layer norm over several gates, of x and the state, and over one value of another width."""
+
+    states = (State("y", "P"), State("h"))
+
+    def step(self, x, y, h):
+        a = layer_norm(*self.project(x, "ih", gates=2), scale=self.vector("g", 2), shift=self.vector("b", 2))
+        i, f = self.project(h, "hh", gates=2)
+        new = layer_norm(f + i, eps=0.1) * h + tanh(a[0] + f * a[1])
+        y = self.project(new * h, "hy", width="P")
+        return layer_norm(y, scale=self.vector("n", width="P"), eps=0.1), new
+
+
 CASES = [
     *[
         (f"{name}-{options}", cells.create(name, **options))
@@ -56,6 +69,7 @@ CASES = [
     ],
     ("highway", Highway()),
     ("taps", Taps()),
+    ("normal", Normal()),
     ("heads", Heads()),
 ]
 

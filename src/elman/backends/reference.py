@@ -32,6 +32,10 @@ class TorchMath:
     def constant(a: Tensor, beta: float) -> Tensor:
         return torch.full_like(a, beta)
 
+    @staticmethod
+    def mean(a: Tensor) -> Tensor:
+        return a.mean(-1, keepdim=True).expand_as(a)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(torch, name)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from elman.errors import unknown
-from elman.program.symbols import FUNCTIONS, Symbol, affine, apply, constant
+from elman.program.symbols import FUNCTIONS, Symbol, affine, apply, constant, fail
 
 
 def tanh(x: Symbol) -> Symbol:
@@ -62,6 +63,16 @@ def absolute(x: Symbol) -> Symbol:
 def sign(x: Symbol) -> Symbol:
     """-1, 0 or 1; its gradient is 0."""
     return apply("sign", x)
+
+
+def rsqrt(x: Symbol) -> Symbol:
+    """1 / √x."""
+    return apply("rsqrt", x)
+
+
+def mean(x: Symbol) -> Symbol:
+    """The mean over all features of the row, in every feature."""
+    return apply("mean", x)
 
 
 def maximum(a: Symbol, b: Symbol) -> Symbol:
@@ -125,9 +136,54 @@ def hard_sigmoid(x: Symbol) -> Symbol:
     return minimum(maximum(bounded, constant(x, 0.0)), constant(x, 1.0))
 
 
-_ALL = (tanh, sigmoid, relu, exp, log, log1p, sqrt, sin, cos, absolute, sign, maximum, minimum, select)
+def layer_norm(
+    *values: Symbol,
+    scale: Symbol | Sequence[Symbol] | None = None,
+    shift: Symbol | Sequence[Symbol] | None = None,
+    eps: float = 1e-5,
+) -> Any:
+    """scale · (v - μ) / √(σ² + eps) + shift, Ba et al. 2016 (arXiv:1607.06450), equation 4.
+
+    Args:
+        values: one or several of one width; μ and σ² are taken over the features of all of them together, as
+            for the gates of one product.
+        scale, shift: per-feature parameters, one for each value (see `Cell.vector`); None: 1 and 0.
+        eps: keeps rows of one value finite, above 0.
+
+    Returns:
+        One symbol, or a tuple of as many as there are values.
+    """
+    scales, shifts = _one_each("scale", scale, len(values)), _one_each("shift", shift, len(values))
+    average = mean(_added(values) / len(values))
+    centred = [v - average for v in values]
+    inverse = rsqrt(mean(_added([c * c for c in centred]) / len(values)) + eps)
+    normal = [c * inverse for c in centred]
+    scaled = [n if s is None else n * s for n, s in zip(normal, scales, strict=True)]
+    shifted = tuple(n if s is None else n + s for n, s in zip(scaled, shifts, strict=True))
+    return shifted[0] if len(shifted) == 1 else shifted
+
+
+def _added(values: Sequence[Symbol]) -> Symbol:
+    total = values[0]
+    for value in values[1:]:
+        total = total + value
+    return total
+
+
+def _one_each(name: str, given: Symbol | Sequence[Symbol] | None, count: int) -> Sequence[Symbol | None]:
+    found = [given] * count if given is None else [given] if isinstance(given, Symbol) else list(given)
+    if count == 0 or len(found) != count:
+        fail(
+            f"layer_norm: {count} value(s) with {len(found)} of {name}.",
+            "Give the values, and scale and shift for each of them, such as self.vector(name, gates=…).",
+        )
+    return found
+
+
+_ALL = (tanh, sigmoid, relu, exp, log, log1p, sqrt, rsqrt, sin, cos, absolute, sign, maximum, minimum, select)
 _COMPOSED = (identity, softplus, silu, gelu, elu, leaky_relu, softsign, hard_tanh, hard_sigmoid)
-FUNCTIONS.extend(f.__name__ for f in _ALL + _COMPOSED)
+_ROWS = (mean, layer_norm)
+FUNCTIONS.extend(f.__name__ for f in _ALL + _COMPOSED + _ROWS)
 
 ACTIVATIONS: dict[str, Callable[[Symbol], Symbol]] = {
     f.__name__: f for f in (tanh, sigmoid, relu, sin, cos, *_COMPOSED)

@@ -16,7 +16,7 @@ from elman.errors import unknown
 
 @dataclass(frozen=True)
 class Op:
-    """One elementwise instruction.
+    """One instruction: elementwise, but for `mean`, whose every lane is the mean over its operand's row.
 
     `adjoint(m, g, y, *operands)` returns the gradient of each operand (None: no gradient flows there).
     `infix` prints the instruction in a listing, `latex` in an equation; `{0}`, `{1}` … are the operands.
@@ -67,7 +67,7 @@ _TABLE = (
         "mul",
         2,
         lambda m, a, b: a * b,
-        lambda m, g, y, a, b: (g * b, g * a),
+        lambda m, g, y, a, b: (g * b, g * a) if a is not b else (m.affine(g, 2.0, 0.0) * a, None),
         "{0} * {1}",
         r"{0} \odot {1}",
         2,
@@ -119,6 +119,13 @@ _TABLE = (
         ),
     ),
     Op(**_function("sqrt"), adjoint=lambda m, g, y, a: (m.affine(g / y, 0.5, 0.0),), flops=4),
+    Op(  # 1 / √a; cheap, as it is mostly taken of numbers that are the same in the whole row
+        **{**_function("rsqrt"), "latex": r"{0}^{{-1/2}}"},
+        adjoint=lambda m, g, y, a: (m.affine(g * y * y * y, -0.5, 0.0),),
+        flops=4,
+        cheap=True,
+    ),
+    Op(**_function("mean"), adjoint=lambda m, g, y, a: (m.mean(g),), cheap=True),
     Op(**_function("exp"), adjoint=lambda m, g, y, a: (g * y,), flops=8),
     Op(**_function("log"), adjoint=lambda m, g, y, a: (g / a,), flops=8),
     Op(**_function("log1p"), adjoint=lambda m, g, y, a: (g / m.affine(a, 1.0, 1.0),), flops=8),
