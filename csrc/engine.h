@@ -11,6 +11,10 @@
 // A run walks every sequence b over its own steps k = 0 .. length[b]-1; the time index is t = k, or
 // length[b]-1-k when `reverse`. Nothing is read or computed past a sequence's length; every Sequence and State
 // sequence that the Plan writes is filled with zeros there.
+//
+// With `spans`, sequences are cut into spans of time that do not meet: each is walked as a sequence of its own, from
+// its first step or, when `reverse`, from its last. `initial`, `final` and `edge` below then have a row for each
+// span instead of each sequence.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -176,9 +180,15 @@ enum class Split : int32_t {
                     //   EngineError where the Plan has a mean
 };
 
+struct Span {  // steps start .. start + length - 1 of a sequence
+    int64_t sequence, start, length;
+};
+
 struct Run {
     int64_t steps = 0, batch = 0;      // T, B
     const int64_t* lengths = nullptr;  // (B), each in 0 .. T; null: all T
+    const Span* spans = nullptr;       // instead of lengths: in order, those of a sequence one after the other from
+    int64_t span_count = 0;            //   step 0 on; of length 0 only where a sequence has no steps
     bool reverse = false;
     int threads = 1;
     Split split = Split::automatic;

@@ -195,7 +195,7 @@ class PyPlan {
     }
 
     void run(nb::sequence arrays, nb::sequence weights, int64_t steps, int64_t batch, nb::handle lengths,
-             bool reverse, int threads, nb::handle split) {
+             bool reverse, int threads, nb::handle split, nb::handle spans) {
         if (!checked_) check();
         Run run;
         run.steps = steps;
@@ -209,6 +209,7 @@ class PyPlan {
             if (batch > 1 && held[0].stride(0) != 1) fail("lengths: expected a contiguous array");
             run.lengths = static_cast<const int64_t*>(held[0].data());
         }
+        if (!spans.is_none()) take_spans(run, spans, held);
         take_buffers(run, arrays, held);
         take_weights(run, weights, held);
         ++running_;
@@ -236,7 +237,17 @@ class PyPlan {
         return static_cast<size_t>(size);
     }
 
-    // (T, B, W), (B, W) or (W), as `rank` says.
+    static void take_spans(Run& run, nb::handle spans, std::vector<AnyArray>& held) {
+        const std::string what = "spans: expected int64 (spans, 3) beside no lengths";
+        nb::ndarray<int64_t, nb::shape<-1, 3>, nb::c_contig, nb::device::cpu, nb::ro> array;
+        if (run.lengths != nullptr || !nb::try_cast(spans, array))
+            fail(what + ", got " + text(nb::repr(spans.type())));
+        held.push_back(AnyArray(array));
+        run.spans = reinterpret_cast<const Span*>(array.data());
+        run.span_count = static_cast<int64_t>(array.shape(0));
+    }
+
+    // (T, B, W), (B, W) or (W), as `rank` says; (spans, W) for (B, W) where sequences are cut.
     Array one(nb::handle value, size_t index, const char* part, int rank, bool written, const Run& run,
               std::vector<AnyArray>& held) const {
         Array array;
@@ -255,6 +266,7 @@ class PyPlan {
         }
         std::vector<int64_t> shape = {run.steps, run.batch, plan_.buffers[index].width};
         shape.erase(shape.begin(), shape.end() - rank);
+        if (rank == 2 && run.spans != nullptr) shape[0] = run.span_count;
         held.push_back(array_of(value, kReal, shape, written, what));
         const AnyArray& got = held.back();
         array.data = static_cast<Real*>(const_cast<void*>(got.data()));
@@ -383,10 +395,11 @@ void bind_plan(nb::module_& m, const std::string& suffix) {
              "beta).")
         .def("check", &PyPlan::check, "Raises ValueError, naming the stage, where the plan cannot be.")
         .def("run", &PyPlan::run, "arrays"_a, "weights"_a, "steps"_a, "batch"_a, "lengths"_a.none() = nb::none(),
-             "reverse"_a = false, "threads"_a = 1, "split"_a = "auto",
+             "reverse"_a = false, "threads"_a = 1, "split"_a = "auto", "spans"_a.none() = nb::none(),
              "Runs the plan. arrays: per buffer None, an array or address, or a tuple of them: shifted (sequence, "
              "edge), state (initial, sequence, final). An address is (address, stride_time, stride_batch), a weight's "
-             "(address, stride_row), for memory of the plan's type that the caller has checked and keeps alive.");
+             "(address, stride_row), for memory of the plan's type that the caller has checked and keeps alive. "
+             "spans: int64 (N, 3), (sequence, start, length) each, in place of lengths.");
     m.def(("outer" + suffix).c_str(), &run_outer, "jobs"_a, "steps"_a, "batch"_a, "lengths"_a.none() = nb::none(),
           "reverse"_a = false, "threads"_a = 1,
           "Weight gradients: for each job (d, a, edge, rows, columns, before, (address, stride_row), add), with d, a "

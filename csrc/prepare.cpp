@@ -240,8 +240,9 @@ void Prepared::first_rows(View& view, const Port& port, const Rows& rows, std::v
         return;
     }
     for (int64_t r = 0; r < count; ++r) {
-        const int64_t b = rows.index[static_cast<size_t>(r)], length = rows.length[static_cast<size_t>(r)];
-        const int64_t t = run_.reverse && length > 0 ? length - 1 : 0;
+        const size_t row = static_cast<size_t>(r);
+        const int64_t b = rows.sequence[row], length = rows.length[row];
+        const int64_t t = rows.start[row] + (run_.reverse && length > 0 ? length - 1 : 0);
         view.first[r] = main.data == nullptr ? zeros_ : main.data + t * main.stride_time + b * main.stride_batch;
     }
 }

@@ -9,12 +9,17 @@ namespace ELMAN_SPACE {
 
 // Sequences that are walked together, the longest first, so that the active ones are always the first ones.
 struct Rows {
-    std::vector<int64_t> index;   // b
-    std::vector<int64_t> length;  // non-increasing
+    std::vector<int64_t> index;     // of the span, which is b where sequences are not cut
+    std::vector<int64_t> sequence;  // b
+    std::vector<int64_t> start;
+    std::vector<int64_t> length;    // non-increasing
 };
 
-// Deals all sequences of a run to `parts` threads, so that each has about the same number of steps to walk.
-std::vector<Rows> deal(const Run& run, int parts);
+// What a run walks: its spans, or one span for each sequence.
+std::vector<Span> spans_of(const Run& run);
+
+// Deals spans to `parts` threads, so that each has about the same number of steps to walk.
+std::vector<Rows> deal(const std::vector<Span>& spans, int parts);
 
 // Whether some vector stage takes a mean over its rows.
 bool has_mean(const Plan& plan);

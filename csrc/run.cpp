@@ -13,6 +13,25 @@ namespace {
 
 using std::to_string;
 
+// Spans in order, those of each sequence one after the other from step 0 on.
+void check_spans(const Run& run) {
+    int64_t sequence = -1, stop = 0;
+    for (int64_t i = 0; i < run.span_count; ++i) {
+        const Span& span = run.spans[i];
+        const bool next = span.sequence == sequence + 1 && span.start == 0 && span.length >= 0;
+        const bool same = span.sequence == sequence && span.start == stop && span.length > 0 && stop > 0;
+        if (!(next || same) || span.sequence >= run.batch || span.length > run.steps - span.start)
+            throw EngineError("spans: entry " + to_string(i) + ", (" + to_string(span.sequence) + ", " +
+                              to_string(span.start) + ", " + to_string(span.length) +
+                              "), does not follow the one before it within the steps and the batch");
+        sequence = span.sequence;
+        stop = span.start + span.length;
+    }
+    if (sequence != run.batch - 1)
+        throw EngineError("spans: expected some of each of the " + to_string(run.batch) + " sequences, got " +
+                          to_string(sequence + 1));
+}
+
 void check_run(const Plan& plan, const Run& run, const std::vector<char>& written) {
     if (run.steps < 0) throw EngineError("steps: expected at least 0, got " + to_string(run.steps));
     if (run.batch < 0) throw EngineError("batch: expected at least 0, got " + to_string(run.batch));
@@ -27,6 +46,7 @@ void check_run(const Plan& plan, const Run& run, const std::vector<char>& writte
         if (run.lengths[b] < 0 || run.lengths[b] > run.steps)
             throw EngineError("lengths: expected values in 0 .. " + to_string(run.steps) + ", got " +
                               to_string(run.lengths[b]) + " for sequence " + to_string(b));
+    if (run.spans != nullptr) check_spans(run);
     const bool empty = run.steps == 0 || run.batch == 0;
     for (size_t i = 0; i < plan.buffers.size(); ++i) {
         const Place place = plan.buffers[i].place;
@@ -97,13 +117,14 @@ Shape choose(const Plan& plan, const Run& run, int64_t walked_steps, int64_t row
 
 class Runner {
   public:
-    Runner(const Plan& plan, const Run& run, const Isa& isa, Arena& arena, std::vector<Rows> parts, Shape shape,
-           const std::vector<char>& written)
+    Runner(const Plan& plan, const Run& run, const Isa& isa, Arena& arena, const std::vector<Span>& spans,
+           Shape shape, const std::vector<char>& written)
         : plan_(plan),
           run_(run),
           isa_(isa),
           written_(written),
-          parts_(std::move(parts)),
+          spans_(spans),
+          parts_(deal(spans, shape.split == Split::lanes ? 1 : shape.threads)),
           lanes_(shape.split == Split::lanes),
           threads_(shape.threads),
           prepared_(plan, run, isa, arena, lanes_ ? shape.threads : 1, most_rows()) {
@@ -122,6 +143,7 @@ class Runner {
     const Run& run_;
     const Isa& isa_;
     const std::vector<char>& written_;
+    const std::vector<Span>& spans_;
     std::vector<Rows> parts_;
     bool lanes_;
     int threads_;
@@ -170,23 +192,25 @@ class Runner {
             const bool fill = arrays.main.data != nullptr && written;
             const size_t bytes = static_cast<size_t>(plan_.buffers[i].width) * sizeof(Real);
             for (size_t r = static_cast<size_t>(first); r < rows.index.size(); r += static_cast<size_t>(of)) {
-                const int64_t b = rows.index[r], length = rows.length[r];
+                const int64_t index = rows.index[r], b = rows.sequence[r], length = rows.length[r];
                 if (state && arrays.final.data != nullptr) {
-                    Real* to = arrays.final.data + b * arrays.final.stride_batch;
+                    Real* to = arrays.final.data + index * arrays.final.stride_batch;
                     const Real* from = nullptr;
                     if (length > 0)
                         from = prepared_.next_of(walks_[part], static_cast<int32_t>(i), static_cast<int64_t>(r),
                                                  length - 1);
                     else if (arrays.initial.data != nullptr)
-                        from = arrays.initial.data + b * arrays.initial.stride_batch;
+                        from = arrays.initial.data + index * arrays.initial.stride_batch;
                     if (from != nullptr)
                         std::memmove(to, from, bytes);
                     else
                         std::memset(to, 0, bytes);
                 }
-                if (!fill) continue;
+                const bool last = static_cast<size_t>(index) + 1 == spans_.size() ||
+                                  spans_[static_cast<size_t>(index) + 1].sequence != b;
+                if (!fill || !last) continue;
                 Real* row = arrays.main.data + b * arrays.main.stride_batch;
-                for (int64_t t = length; t < run_.steps; ++t)
+                for (int64_t t = rows.start[r] + length; t < run_.steps; ++t)
                     std::memset(row + t * arrays.main.stride_time, 0, bytes);
             }
         }
@@ -224,20 +248,19 @@ void run(const Plan& plan, const Run& run) {
     const Isa& isa = kernels();
     const std::vector<char> written = written_buffers(plan);
     check_run(plan, run, written);
-    int64_t walked_steps = 0, rows = run.batch;
-    for (int64_t b = 0; b < run.batch; ++b) {
-        const int64_t length = run.lengths != nullptr ? run.lengths[b] : run.steps;
-        if (__builtin_add_overflow(walked_steps, length, &walked_steps))
+    const std::vector<Span> spans = spans_of(run);
+    int64_t walked_steps = 0, rows = static_cast<int64_t>(spans.size());
+    for (const Span& span : spans) {
+        if (__builtin_add_overflow(walked_steps, span.length, &walked_steps))
             throw EngineError("steps * batch overflows");
-        rows -= length == 0;
+        rows -= span.length == 0;
     }
     thread_local Arena arena;
     struct Reset {
         ~Reset() { arena.reset(); }
     } reset;
     Shape shape = rows > 0 ? choose(plan, run, walked_steps, rows) : Shape{1, Split::rows};
-    const int parts = shape.split == Split::lanes ? 1 : shape.threads;
-    Runner(plan, run, isa, arena, deal(run, parts), shape, written).all();
+    Runner(plan, run, isa, arena, spans, shape, written).all();
 }
 
 }  // namespace ELMAN_SPACE

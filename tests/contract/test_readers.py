@@ -57,6 +57,7 @@ class Problem(NamedTuple):
     lengths: Tensor | None
     reverse: bool
     all_states: bool = False
+    resets: Tensor | None = None
 
     def leaves(self) -> dict[str, Tensor]:
         initial = {f"initial {i}": state for i, state in enumerate(self.states or [])}
@@ -72,6 +73,7 @@ class Problem(NamedTuple):
             {name: used[name] for name in self.parameters},
             given or [None] * len(self.program.states),
             lengths=self.lengths,
+            resets=self.resets,
             reverse=self.reverse,
             backend=backend,
             all_states=self.all_states,
@@ -101,6 +103,7 @@ def problem(
     reverse: bool,
     given: bool,
     all_states: bool = False,
+    cut: bool = False,
 ) -> Problem:
     heads = math.lcm(*(p.heads for p in program.parameters))  # sizes that all of them share evenly
     sizes = {"I": heads * INPUT, "H": heads * hidden, "P": heads * ((hidden + 1) // 2)}
@@ -116,12 +119,14 @@ def problem(
     lengths = torch.tensor([[steps, 0, (steps + 1) // 2, 1][b % 4] for b in range(batch)]) if ragged else None
     if lengths is not None:
         lengths = lengths.clamp(max=steps).to(torch.int64)
-    return Problem(program, draw(steps, batch, sizes["I"]), parameters, states, lengths, reverse, all_states)
+    resets = torch.rand(steps, batch) > 0.6 if cut else None
+    x = draw(steps, batch, sizes["I"])
+    return Problem(program, x, parameters, states, lengths, reverse, all_states, resets)
 
 
 def problems(case: Case, hidden: int, steps: int) -> Iterator[Problem]:
-    """All ways to walk at one size: direction, ragged or not, states given or not; biases or none, and the
-    output or every state handed out, in every pair with those; an empty batch too."""
+    """All ways to walk at one size: direction, ragged or not, states given or not; biases or none, resets
+    or none, and the output or every state handed out, in every pair with those; an empty batch too."""
     program = case.program()
     for number in range(8):
         ragged, reverse, given = bool(number & 1), bool(number & 2), bool(number & 4)
@@ -135,6 +140,7 @@ def problems(case: Case, hidden: int, steps: int) -> Iterator[Problem]:
             reverse=reverse,
             given=given,
             all_states=every,
+            cut=reverse ^ given,
         )
     yield problem(program, hidden, steps, 0, ragged=False, reverse=False, given=True)
     yield problem(program, hidden, steps, 1, ragged=False, reverse=True, given=True)
@@ -213,6 +219,7 @@ def test_gradients_agree_with_finite_differences(case: Case, reverse: bool, back
             {name: named[name] for name in given.parameters},
             [named[f"initial {i}"] for i in range(states)],
             lengths=given.lengths,
+            resets=torch.tensor([[False, True], [True, False], [False, True]]),
             reverse=reverse,
             backend=backend,
             all_states=True,

@@ -274,6 +274,26 @@ RUNS = [
         {"lengths": np.array([2, 0] * 3)[::2]},
         "lengths: expected the last dimension to be contiguous, got stride 2",
     ),
+    (
+        {"spans": np.ones(3)},
+        "spans: expected int64 (spans, 3) beside no lengths, got <class 'numpy.ndarray'>",
+    ),
+    (
+        {"spans": np.array([[0, 0, 2], [1, 0, 1], [1, 1, 1]])},
+        "spans: expected some of each of the 3 sequences, got 2",
+    ),
+    (
+        {"spans": np.array([[0, 0, 1], [0, 0, 1], [1, 0, 2]])},
+        "spans: entry 1, (0, 0, 1), does not follow the one before it within the steps and the batch",
+    ),
+    (
+        {"spans": np.array([[0, 0, 1], [0, 1, 2], [1, 0, 2]])},
+        "spans: entry 1, (0, 1, 2), does not follow the one before it within the steps and the batch",
+    ),
+    (
+        {"spans": np.array([[0, 0, 0], [0, 0, 2], [1, 0, 2]])},
+        "spans: entry 1, (0, 0, 2), does not follow the one before it within the steps and the batch",
+    ),
     ({"weights": []}, "weights: expected 1, got 0"),
     ({"weights": [np.ones((4, 8), np.float32)]}, "weight 0: expected float32 (8, 4), got float32 (4, 8)"),
     ({"weights": [(0, 4)]}, "weight 0: expected an array, got none"),

@@ -26,7 +26,7 @@ class Math:
         return getattr(torch, name)
 
 
-def run(plan, arrays, given, reverse):
+def run(plan, arrays, given, reverse, spans=None):
     """Stands in for `elman.backends.native.run`."""
     weights, lengths = given.parameters, given.lengths
     steps, batch = given.x.shape[:2]
@@ -40,8 +40,9 @@ def run(plan, arrays, given, reverse):
         )
         if i in written and target is not None:
             target.fill_(math.nan)
-    for b in range(batch):
-        _Row(plan, arrays, weights, b, steps, reverse).walk(steps if lengths is None else int(lengths[b]))
+    whole = [(b, 0, steps if lengths is None else int(lengths[b])) for b in range(batch)]
+    for row, (b, start, length) in enumerate(whole if spans is None else spans.tolist()):
+        _Row(plan, arrays, weights, row, b, start, reverse).walk(length)
 
 
 def outer(jobs, given):
@@ -72,9 +73,9 @@ def _written(plan):
 
 
 class _Row:
-    def __init__(self, plan, arrays, weights, b, steps, reverse):
+    def __init__(self, plan, arrays, weights, row, b, start, reverse):
         self.plan, self.arrays, self.weights = plan, arrays, weights
-        self.b, self.steps, self.reverse = b, steps, reverse
+        self.row, self.b, self.start, self.reverse = row, b, start, reverse
         self.dtype = next(iter(weights.values())).dtype if weights else torch.float64
         self.now = {}
 
@@ -85,9 +86,9 @@ class _Row:
             if buffer.place == "state":
                 initial = self.arrays[i][0]
                 zeros = torch.zeros(buffer.width, dtype=self.dtype)
-                self.now[i] = zeros if initial is None else initial[b].clone()
+                self.now[i] = zeros if initial is None else initial[self.row].clone()
         for k in range(length):
-            self.t = length - 1 - k if self.reverse else k
+            self.t = self.start + (length - 1 - k if self.reverse else k)
             self.last = k == length - 1
             self.after = self.t - 1 if self.reverse else self.t + 1
             self.scratch = {
@@ -105,11 +106,11 @@ class _Row:
         for i, buffer in enumerate(plan.buffers):
             if buffer.place == "state":
                 if self.arrays[i][2] is not None:
-                    self.arrays[i][2][b] = self.now[i]
+                    self.arrays[i][2][self.row] = self.now[i]
                 if self.arrays[i][1] is not None:
-                    self.arrays[i][1][length:, b] = 0
+                    self.arrays[i][1][self.start + length :, b] = 0
             elif buffer.place == "sequence" and i in written:
-                self.arrays[i][length:, b] = 0
+                self.arrays[i][self.start + length :, b] = 0
 
     def view(self, port):
         buffer = self.plan.buffers[port.buffer]
@@ -119,7 +120,7 @@ class _Row:
         elif buffer.place == "shifted":
             sequence, edge = array
             zeros = torch.zeros(buffer.width, dtype=self.dtype)
-            row = sequence[self.after, self.b] if not self.last else zeros if edge is None else edge[self.b]
+            row = sequence[self.after, self.b] if not self.last else zeros if edge is None else edge[self.row]
         elif buffer.place == "state":
             row = self.scratch[port.buffer, True] if port.next else self.now[port.buffer]
         elif buffer.place in ("vector", "sum"):

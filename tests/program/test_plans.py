@@ -76,10 +76,14 @@ CASES = [
 
 @pytest.mark.parametrize("many_rows", [1, 16], ids=["inside", "before"])
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
-@pytest.mark.parametrize("lengths", [None, [5, 0, 2]], ids=["full", "ragged"])
+@pytest.mark.parametrize(
+    ("lengths", "resets"),
+    [(None, None), ([5, 0, 2], None), ([5, 0, 2], True)],
+    ids=["full", "ragged", "reset"],
+)
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 @pytest.mark.parametrize("cell", [c for _, c in CASES], ids=[n for n, _ in CASES])
-def test_plans_match_the_reference(cell, reverse, lengths, bias, many_rows, monkeypatch):
+def test_plans_match_the_reference(cell, reverse, lengths, resets, bias, many_rows, monkeypatch):
     monkeypatch.setattr(tensors, "MANY_ROWS", many_rows)
     monkeypatch.setattr(native, "run", interpreter.run)
     monkeypatch.setattr(native, "outer", interpreter.outer)
@@ -92,11 +96,12 @@ def test_plans_match_the_reference(cell, reverse, lengths, bias, many_rows, monk
     x = torch.randn(5, 3, SIZES["I"], **double)
     states = reached(program, parameters, 3, SIZES["I"])
     inputs = [x, *parameters.values(), *states]
+    resets = None if resets is None else torch.rand(5, 3) > 0.5
     ends = None if lengths is None else torch.tensor(lengths)
     results = {}
     for backend in ("engine", "reference"):
         (output,), finals = recurrence(
-            program, x, parameters, states, lengths=ends, reverse=reverse, backend=backend
+            program, x, parameters, states, lengths=ends, resets=resets, reverse=reverse, backend=backend
         )
         torch.manual_seed(2)
         loss = sum((r * torch.randn(r.shape, dtype=r.dtype)).sum() for r in (output, *finals))

@@ -40,7 +40,8 @@ def recurrence(
         masks: a tensor for each name in `program.masks`, (B, W) for all steps or (T, B, W); no gradient
             reaches them.
         lengths: (B,) int64 on the CPU, each in 0 … T: steps of each sequence; None means T for all.
-        resets: not served yet.
+        resets: (T, B) bool; True at step t: a segment starts there. Before its first step (its last one where
+            `reverse`) the state is the one before the whole run, and gradients reach that alone.
         reverse: walk each sequence from its last step to its first.
         backend: "auto", or the reader: "engine", "torch" or "reference".
         memory: "fast"; "low" is not served yet.
@@ -50,19 +51,19 @@ def recurrence(
 
     Returns:
         The first state, or every state with `all_states`, at every step, each (T, B, W), 0 past each length;
-        and each state (B, W) at its sequence's end.
+        and each state (B, W) at the end of its sequence's walk.
 
     Raises:
         ArgumentError: an unknown backend. BackendError: a named backend that cannot serve these tensors.
     """
-    if resets is not None or memory != "fast" or products is not None:
-        raise NotImplementedError("resets, memory and products are not served yet")
+    if memory != "fast" or products is not None:
+        raise NotImplementedError("memory and products are not served yet")
     beyond = _beyond(program, resets is not None, all_states)
     reader = choose(program, x.device, x.dtype, backend, beyond)
     if lengths is not None:  # what stands in the padding must not matter, NaN included
         steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
         x = x.masked_fill((steps >= lengths.to(x.device)).unsqueeze(2), 0.0)
-    given = Given(x, parameters, states, masks or {}, lengths, reverse, all_states)
+    given = Given(x, parameters, states, masks or {}, lengths, resets, reverse, all_states)
     run = {"engine": engine.run, "torch": torch_kernels.run, "reference": reference.run}[reader]
     return run(program, given)
 

@@ -98,8 +98,7 @@ class Gradients(Function):
         tensors = ctx.saved_tensors
         pure = _Pure(plans, ctx.reverse, ctx.with_x, tensors)
         function = pure.gradients if ctx.samples == 0 else pure.of_samples(ctx.samples)
-        _, pull = torch.func.vjp(function, *pure.values)
-        found = iter(pull(gradients))
+        found = iter(_pulled(function, pure.values, gradients))
         given = [next(found) if t is not None else None for t in tensors[: plans.outputs + plans.leaves]]
         return None, None, None, None, *given, *[None] * (len(ctx.needs_input_grad) - 4 - len(given))
 
@@ -117,6 +116,12 @@ class Gradients(Function):
         parameters = 0 if samples else None  # their gradients have samples in front
         kinds = [axes[plans.outputs + n] for n in there]
         return mapped.unfold(found, [parameters if kind is None else kind for kind in kinds], count)
+
+
+def _pulled(function: Any, values: Tensors, gradients: Tensors) -> tuple[Tensor, ...]:
+    """The gradients of `values` from those of `function(*values)`; differentiable in its turn."""
+    pull: Any = torch.func.vjp(function, *values)[1]
+    return pull(tuple(gradients))
 
 
 class _Pure:
@@ -143,7 +148,11 @@ class _Pure:
 
         def gradients(*values: Tensor) -> tuple[Tensor, ...]:
             cut, dims = mapped.cut(self._filled(values), axes, samples)
-            found = torch.func.vmap(lambda *tensors: self._gradients(tensors), in_dims=dims)(*cut)
+
+            def one(*tensors: Any) -> tuple[Tensor, ...]:
+                return self._gradients(tensors)
+
+            found: Any = torch.func.vmap(one, in_dims=dims)(*cut)
             leaves = axes[self.plans.outputs :]
             there = _present(self.plans, self.tensors[self.plans.outputs :], self.with_x)
             kept = [axis for axis, present in zip(leaves, there, strict=False) if present]
@@ -168,6 +177,5 @@ class _Pure:
             sequences, finals = reference.run(plans.program, plans.given(given, self.reverse))
             return tuple((*sequences, *finals)[n] for n in wanted)
 
-        _, pull = torch.func.vjp(outputs, *(given[leaf] for leaf in leaves))
-        found = pull(tuple(tensors[n] for n in wanted))
+        found = _pulled(outputs, [given[leaf] for leaf in leaves], [tensors[n] for n in wanted])
         return found if self.with_x else found[1:]

@@ -16,7 +16,8 @@ class Given(NamedTuple):
     """The arguments of `elman.backends.recurrence`.
 
     x: (T, B, I). parameters: by name. states: (B, W) each, or None for zeros. masks: by name, (B, W) or
-    (T, B, W). lengths: (B,) or None. all_states: whether every state is handed out at every step.
+    (T, B, W). lengths: (B,) or None. resets: (T, B) or None. all_states: whether every state is handed out
+    at every step. restart: the states after a reset, as `states`; None: those.
     """
 
     x: Tensor
@@ -24,15 +25,17 @@ class Given(NamedTuple):
     states: Sequence[Tensor | None]
     masks: Mapping[str, Tensor] = {}
     lengths: Tensor | None = None
+    resets: Tensor | None = None
     reverse: bool = False
     all_states: bool = False
+    restart: Sequence[Tensor | None] | None = None
 
     def tensors(self, program: Program) -> list[Tensor | None]:
         """All tensors: first those a gradient may be asked for, x, the parameters and the states; then the
-        masks and the lengths."""
+        masks, the lengths and the resets."""
         parameters = [self.parameters[p.name] for p in program.parameters]
         masks = [self.masks[m.name] for m in program.masks]
-        return [self.x, *parameters, *self.states, *masks, self.lengths]
+        return [self.x, *parameters, *self.states, *masks, self.lengths, self.resets]
 
     @staticmethod
     def of(program: Program, tensors: Sequence[Tensor | None], reverse: bool, all_states: bool) -> Given:
@@ -44,7 +47,8 @@ class Given(NamedTuple):
             given[0],
             {p.name: t for p, t in zip(program.parameters, given[1:states], strict=True)},
             given[states:masks],
-            {m.name: t for m, t in zip(program.masks, given[masks:-1], strict=True)},
+            {m.name: t for m, t in zip(program.masks, given[masks:-2], strict=True)},
+            given[-2],
             given[-1],
             reverse,
             all_states,

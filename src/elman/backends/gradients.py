@@ -8,13 +8,19 @@ from torch import Tensor
 from elman.backends import native
 from elman.backends.given import Given, stream_rows
 from elman.backends.native import OuterJob
+from elman.backends.spans import Spans, previous
 from elman.backends.tensors import Adjoints, Compiled, Results
 from elman.program.graph import Source
 from elman.program.plans import AdjointPlan, WeightGradient
 
 
 def parameter_gradients(
-    plans: Compiled, plan: AdjointPlan, given: Given, kept: Results, adjoints: Adjoints
+    plans: Compiled,
+    plan: AdjointPlan,
+    given: Given,
+    kept: Results,
+    adjoints: Adjoints,
+    spans: Spans | None = None,
 ) -> dict[str, Tensor]:
     """The gradient of every parameter.
 
@@ -23,12 +29,15 @@ def parameter_gradients(
     """
     found = _Gradients(given)
     initial = {s.name: t for s, t in zip(plans.program.states, given.states, strict=True)}
+    states = list(initial)
     jobs = []
     for part in plan.weights:
         d = adjoints.stash[part.stash][..., part.columns.start : part.columns.stop]
         before = part.operand.kind == "state"
         a = kept.sequences[part.operand.name] if before else _same_step(plan, part.operand, given, kept)
         edge = initial[part.operand.name] if before else None
+        if before and spans is not None:  # other spans than the first begin from an initial state too
+            a, edge, before = previous(given, spans, a, states.index(part.operand.name)), None, False
         out, add = found.rows(part.weight, part.row0, d.shape[2])
         job = OuterJob(d, a, edge, before, out, add)
         jobs += [job] if part.heads == 1 else _by_heads(job, part)

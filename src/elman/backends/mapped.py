@@ -24,7 +24,7 @@ def axes_given(plans: Compiled, tensors: Sequence[Any], dims: Sequence[int | Non
     program = plans.program
     masks = slice(plans.leaves, plans.leaves + len(program.masks))
     steps = [m.dim() - (d is not None) - 2 for m, d in zip(tensors[masks], dims[masks], strict=True)]
-    return [1, *[None] * len(program.parameters), *[0] * len(program.states), *steps, 0]
+    return [1, *[None] * len(program.parameters), *[0] * len(program.states), *steps, 0, 1]
 
 
 def axes_kept(plans: Compiled, tensors: Tensors) -> Axes:

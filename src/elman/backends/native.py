@@ -115,11 +115,14 @@ def _instruction(op: str, out: int, operands: Sequence[int], immediates: Sequenc
     return OPCODES[op], out, a, b, c, alpha, beta
 
 
-def run(plan: Plan, arrays: Sequence[Any], given: Given, reverse: bool) -> None:
+def run(plan: Plan, arrays: Sequence[Any], given: Given, reverse: bool, spans: Tensor | None = None) -> None:
     """Run a plan over the steps and sequences of `given`, with its parameters as weights.
 
     `arrays` has one entry for each buffer, by its place: None where it is absent or scratch, a tensor, or a
     tuple of them (shifted: sequence, edge; state: initial, sequence, final).
+
+    spans: (N, 3) int64, what to walk in place of whole sequences (see csrc/engine.h); edges, initial and
+    final states are then of N rows.
     """
     _share_threads()
     dtype = given.x.dtype
@@ -127,13 +130,14 @@ def run(plan: Plan, arrays: Sequence[Any], given: Given, reverse: bool) -> None:
     if native is None:
         native = _encoded[dtype][plan] = _encode(plan, dtype)
     steps, batch = given.x.shape[:2]
-    handed = _Handed(dtype)
+    handed, rows = _Handed(dtype), batch if spans is None else len(spans)
     addresses = [
-        handed.buffer(buffer.place, array, steps, batch, buffer.width)
+        handed.buffer(buffer.place, array, steps, batch, rows, buffer.width)
         for buffer, array in zip(plan.buffers, arrays, strict=True)
     ]
     matrices = [handed.weight(given.parameters[name], shape) for name, shape in plan.weights.items()]
-    native.run(addresses, matrices, steps, batch, given.lengths, reverse, torch.get_num_threads())
+    lengths = given.lengths if spans is None else None
+    native.run(addresses, matrices, steps, batch, lengths, reverse, torch.get_num_threads(), spans=spans)
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,7 @@ class _Handed:
         self.dtype = dtype
         self.alive: list[Tensor] = []
 
-    def buffer(self, place: str, array: Any, steps: int, batch: int, width: int) -> Any:
+    def buffer(self, place: str, array: Any, steps: int, batch: int, rows: int, width: int) -> Any:
         if array is None:
             return None
         if place == "sequence":
@@ -205,13 +209,13 @@ class _Handed:
         if place == "state":
             initial, sequence, final = array
             return (
-                self.address(initial, (batch, width)),
+                self.address(initial, (rows, width)),
                 self.address(sequence, (steps, batch, width)),
-                self.address(final, (batch, width)),
+                self.address(final, (rows, width)),
             )
         if place == "shifted":
             sequence, edge = array
-            return self.address(sequence, (steps, batch, width)), self.address(edge, (batch, width))
+            return self.address(sequence, (steps, batch, width)), self.address(edge, (rows, width))
         return self.address(array, (width,))
 
     def weight(self, weight: Tensor, shape: tuple[int, int]) -> tuple[int, int]:

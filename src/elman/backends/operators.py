@@ -25,7 +25,8 @@ def run(plans: Compiled, given: Given, keep: bool) -> list[Tensor]:
         *initial_states(program, given),
     ]
     masks = [given.masks[m.name] for m in program.masks]
-    return recurrence(program.key, plans.all_states, leaves, masks, given.lengths, given.reverse, keep)
+    ends = given.lengths, given.resets
+    return recurrence(program.key, plans.all_states, leaves, masks, *ends, given.reverse, keep)
 
 
 @torch.library.custom_op("elman::recurrence", mutates_args=())
@@ -35,19 +36,20 @@ def recurrence(
     leaves: Sequence[Tensor],
     masks: Sequence[Tensor],
     lengths: Tensor | None,
+    resets: Tensor | None,
     reverse: bool,
     keep: bool,
 ) -> list[Tensor]:
     """`passes.forward`; `program` is the key of a prepared Program, `leaves` are x, parameters and states."""
     plans = Compiled.by_key(program, all_states)
-    given = plans.given([*leaves, *masks, lengths], reverse)
+    given = plans.given([*leaves, *masks, lengths, resets], reverse)
     return passes.forward(plans, given, keep).flat(plans)
 
 
 @recurrence.register_fake
-def _(program, all_states, leaves, masks, lengths, reverse, keep):  # type: ignore[no-untyped-def]
+def _(program, all_states, leaves, masks, lengths, resets, reverse, keep):  # type: ignore[no-untyped-def]
     plans = Compiled.by_key(program, all_states)
-    given = plans.given([*leaves, *masks, lengths], reverse)
+    given = plans.given([*leaves, *masks, lengths, resets], reverse)
     return Results.empty(plans, sizes_of(plans.program, given), given.x, keep).flat(plans)
 
 
@@ -59,38 +61,40 @@ def recurrence_backward(
     leaves: Sequence[Tensor],
     masks: Sequence[Tensor],
     lengths: Tensor | None,
+    resets: Tensor | None,
     reverse: bool,
     kept: Sequence[Tensor],
     with_x: bool,
 ) -> list[Tensor]:
     """`passes.backward`: the gradients of x (with `with_x`), the parameters and the states."""
     plans = Compiled.by_key(program, all_states)
-    given = plans.given([*leaves, *masks, lengths], reverse)
+    given = plans.given([*leaves, *masks, lengths, resets], reverse)
     found = passes.backward(plans, given, Results.from_flat(plans, kept), gradients, with_x)
     return [gradient for gradient in found if gradient is not None]
 
 
 @recurrence_backward.register_fake
-def _(program, all_states, gradients, leaves, masks, lengths, reverse, kept, with_x):  # type: ignore[no-untyped-def]
+def _(program, all_states, gradients, leaves, masks, lengths, resets, reverse, kept, with_x):  # type: ignore[no-untyped-def]
     return [leaf.new_empty(leaf.shape) for leaf in leaves[0 if with_x else 1 :]]
 
 
 def _save(ctx: Any, inputs: tuple, output: list[Tensor]) -> None:
-    ctx.program, ctx.all_states, leaves, masks, lengths, ctx.reverse, _ = inputs
+    ctx.program, ctx.all_states, leaves, masks, lengths, resets, ctx.reverse, _ = inputs
     ctx.counts = len(leaves), len(masks)
-    ctx.save_for_backward(*leaves, *masks, lengths, *output)
+    ctx.save_for_backward(*leaves, *masks, lengths, resets, *output)
 
 
 def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple:
     n, m = ctx.counts
     saved = ctx.saved_tensors
-    leaves, masks, lengths, kept = saved[:n], saved[n : n + m], saved[n + m], saved[n + m + 1 :]
+    leaves, masks, kept = saved[:n], saved[n : n + m], saved[n + m + 2 :]
+    lengths, resets = saved[n + m : n + m + 2]
     wanted = gradients[: Compiled.by_key(ctx.program, ctx.all_states).outputs]
     with_x = ctx.needs_input_grad[2][0]
     found = recurrence_backward(
-        ctx.program, ctx.all_states, wanted, leaves, masks, lengths, ctx.reverse, kept, with_x
+        ctx.program, ctx.all_states, wanted, leaves, masks, lengths, resets, ctx.reverse, kept, with_x
     )
-    return None, None, found if with_x else [None, *found], [None] * m, None, None, None
+    return None, None, found if with_x else [None, *found], [None] * m, None, None, None, None
 
 
 recurrence.register_autograd(_differentiate, setup_context=_save)

@@ -46,14 +46,19 @@ _MATH = TorchMath()
 def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """The loop over time; results as `elman.backends.recurrence` returns them."""
     streams = project_streams(program, given)
-    current = initial_states(program, given)
+    initial = current = initial_states(program, given)
     shown = len(current) if given.all_states else 1
     empty = tuple(state.new_zeros((0, *state.shape)) for state in current[:shown])
     lengths = None if given.lengths is None else given.lengths.to(given.x.device)
+    restarts = None if given.resets is None else given.resets.to(given.x.device)
+    if restarts is not None and lengths is not None:
+        restarts = restarts & (torch.arange(len(restarts), device=lengths.device).unsqueeze(1) < lengths)
     step = _Step(program, given)
     outputs: list[list[Tensor]] = []
     steps = range(given.x.shape[0])
     for t in reversed(steps) if given.reverse else steps:
+        if restarts is not None:
+            current = _restarted(current, initial, given, restarts, t)
         new = step(t, [stream[t] for stream in streams], current)
         if lengths is not None:
             active = (t < lengths).unsqueeze(1)
@@ -66,6 +71,17 @@ def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tenso
         outputs.reverse()
     sequences = tuple(torch.stack(steps) for steps in zip(*outputs, strict=True)) if outputs else empty
     return sequences, tuple(current)
+
+
+def _restarted(
+    current: list[Tensor], initial: list[Tensor], given: Given, restarts: Tensor, t: int
+) -> list[Tensor]:
+    """The states before step t, `initial` where a segment of the walk begins."""
+    at = t + 1 if given.reverse else t  # in reverse a segment begins where the one later in time was left
+    if at == len(restarts):
+        return current
+    restart = restarts[at].unsqueeze(1)
+    return [torch.where(restart, i, c) for i, c in zip(initial, current, strict=True)]
 
 
 class _Step:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
 from elman.backends.given import Given
+from elman.backends.spans import Spans
 from elman.program import Program
 from elman.program.adjoint import adjoint
 from elman.program.graph import instructions
@@ -33,7 +33,7 @@ class Compiled:
         self.shown = tuple(s.name for s in (program.states if all_states else program.states[:1]))
         #: how many tensors a run is given, how many of them may want a gradient, how many are handed out
         self.leaves = 1 + len(program.parameters) + len(program.states)
-        self.inputs = self.leaves + len(program.masks) + 1
+        self.inputs = self.leaves + len(program.masks) + 2
         self.outputs = len(self.shown) + len(program.states)
         graphs = (program.graph, self.derived.graph)
         #: names of the instructions that either pass uses
@@ -97,8 +97,7 @@ def compiled(program: Program, all_states: bool = False) -> Compiled:
     return Compiled.by_key(program.key, all_states)
 
 
-@dataclass(frozen=True)
-class Results:
+class Results(NamedTuple):
     """What the forward pass writes: states over time (T, B, W) by name, those that are handed out first; each
     final state (B, W); and for the backward pass the saved values (T, B, S)."""
 
@@ -143,8 +142,7 @@ def forward_arrays(
     return [found.get((b.role, b.name)) for b in plan.buffers]
 
 
-@dataclass(frozen=True)
-class Adjoints:
+class Adjoints(NamedTuple):
     """What the adjoint pass writes: gradients at every step by stash (T, B, ·), gradients summed over rows
     and steps, those of the initial states (B, W), and that of x (T, B, I) where the plan gives it."""
 
@@ -154,11 +152,13 @@ class Adjoints:
     x: Tensor | None
 
     @staticmethod
-    def empty(plan: AdjointPlan, x: Tensor, finals: Sequence[Tensor], inside: bool) -> Adjoints:
-        """Uninitialised tensors."""
+    def empty(
+        plan: AdjointPlan, x: Tensor, finals: Sequence[Tensor], inside: bool, rows: int | None
+    ) -> Adjoints:
+        """Uninitialised tensors; `rows`: of the initial states, where sequences are cut."""
         steps, batch = x.shape[:2]
         stash = {name: x.new_empty(steps, batch, width) for name, width in plan.stashes.items()}
-        initial = [final.new_empty(final.shape) for final in finals]
+        initial = [f.new_empty(len(f) if rows is None else rows, f.shape[1]) for f in finals]
         return Adjoints(stash, x.new_empty(plan.sums), initial, x.new_empty(x.shape) if inside else None)
 
 
@@ -170,18 +170,21 @@ def adjoint_arrays(
     kept: Results,
     gradients: Sequence[Tensor | None],
     to: Adjoints,
+    spans: Spans | None,
 ) -> list[Any]:
     """One entry for each buffer of an adjoint plan; `gradients`: of the sequences handed out and the final
     states."""
     found = _shared(plans, given, streams) | {("saved", ""): kept.saved, ("sums", ""): to.sums}
     found |= {("stash", name): tensor for name, tensor in to.stash.items()} | {("dx", ""): to.x}
     found |= {("gradient", name): g for name, g in zip(plans.shown, gradients, strict=False)}
-    of_finals = gradients[len(plans.shown) :]
+    of_finals, initial = gradients[len(plans.shown) :], given.states
+    if spans is not None:
+        of_finals, initial = spans.at_end(of_finals), spans.initial(given)
     for number, state in enumerate(plans.program.states):
         sequence = kept.sequences.get(state.name)
         found["carry", state.name] = (of_finals[number], None, to.initial[number])
         found["after", state.name] = sequence
-        found["before", state.name] = (sequence, given.states[number])
+        found["before", state.name] = (sequence, initial[number])
     return [found.get((b.role, b.name)) for b in plan.buffers]
 
 
