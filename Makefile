@@ -14,11 +14,11 @@ BUILD_TOOLS := scikit-build-core nanobind cmake ninja
 # Touched when .venv is whole; what of its prerequisites is newer ($?) says what is to be done again.
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench sanitize clean
+.PHONY: help setup demo test lint bench bench-peers sanitize clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(READY) ## Make .venv with everything and build the engine; quick when nothing changed.
 
@@ -52,6 +52,10 @@ lint: setup ## Check style (ruff) and types (pyright).
 bench: setup ## Time the layers beside their peers. BENCH_ARGS="--quick --section layers" takes a minute.
 	$(PY) -m benchmarks $(BENCH_ARGS)
 
+bench-peers: ## Install Keras, jax and tensorflow for `make bench` into .venv-peers: 3 GB.
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install -qq --no-input -r benchmarks/peers/requirements.txt "$$(grep '^torch==' constraints.txt)"
+
 # Without torch and the shared conftest: under the sanitizers they would take minutes and are not what is tested.
 # libstdc++ is loaded early too, because the address sanitizer looks up __cxa_throw when it starts.
 SANITIZED := $(CURDIR)/build/sanitize
@@ -64,5 +68,5 @@ sanitize: setup ## Run the engine's tests under the address and undefined-behavi
 	  ELMAN_ENGINE_DIR=$(SANITIZED) $(PY) -m pytest tests/engine --confcutdir=tests/engine $(PYTEST_ARGS)
 
 clean: ## Remove .venv and everything built (runs/ is kept).
-	rm -rf $(VENV) build build-* dist .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-peers build build-* dist .pytest_cache .ruff_cache
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

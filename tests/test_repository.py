@@ -63,7 +63,7 @@ def test_every_dependency_is_pinned() -> None:
 
 def test_make_lists_its_targets() -> None:
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("setup", "demo", "test", "lint", "bench", "sanitize", "clean"):
+    for target in ("setup", "demo", "test", "lint", "bench", "bench-peers", "sanitize", "clean"):
         assert f"make {target} " in shown
 
 
