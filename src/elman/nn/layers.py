@@ -43,7 +43,8 @@ class CellLayer(Recurrent):
             cls._cell = cell
             cls.__signature__ = _signature(cls)  # type: ignore[attr-defined]
             text = inspect.cleandoc(cls.__doc__ or cell.__doc__ or "")
-            cls.__doc__ = f"{text}\n\nThe further arguments are those of `elman.nn.Recurrent`."
+            options = f"The cell's options are those of `elman.cells.{cell.__name__}`"
+            cls.__doc__ = f"{text}\n\n{options}; the other arguments are `elman.nn.Recurrent`'s."
 
     def __init__(
         self,
