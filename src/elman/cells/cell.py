@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from elman.errors import CellError
+from elman.program.functions import layer_norm
 from elman.program.program import Program, State
 from elman.program.starts import Init
 from elman.program.symbols import Symbol, fail
@@ -102,6 +103,27 @@ class Cell:
         """
         symbols = self._tracing().vector(name, gates, width, init)
         return symbols[0] if len(symbols) == 1 else symbols
+
+    def normalise(self, *values: Symbol, name: str, bias_init: Sequence[float] | float = 0.0) -> Any:
+        """Layer normalisation (Ba et al. 2016, arXiv:1607.06450) over all features of `values` together.
+
+        Its parameters come into being here, a block for each value: the scales `norm_{name}`, which start at
+        1, and the shifts `bias_{name}`, which `bias=False` leaves out as it does the biases of products.
+
+        Args:
+            values: one or several symbols of one width, such as the gates of one product taken without bias.
+            name: of the parameters, each (values · width,).
+            bias_init: where the shifts start, a number for each value.
+
+        Returns:
+            One symbol, or a tuple of as many as there are values.
+        """
+        trace, gates = self._tracing(), len(values)
+        width = values[0].value.width
+        scale = trace.vector(f"norm_{name}", gates, width, "ones")
+        trace.biased.add(f"bias_{name}")
+        shift = trace.vector(f"bias_{name}", gates, width, bias_init) if trace.bias else None
+        return layer_norm(*values, scale=scale, shift=shift)
 
     def program(self, bias: bool = True) -> Program:
         """The traced Program, with the biases of projections or without; traced once and kept."""

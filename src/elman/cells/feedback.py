@@ -15,7 +15,8 @@ class OutputFeedback(Cell):
     h_t = f(W_ih x_t + b_ih + W_hh h_{t-1}), y_t = g(W_hy h_t + b_hy + W_yy y_{t-1}).
 
     Args:
-        activation, output: the names of f and g.
+        activation: the name of f.
+        output: the name of g.
         projection: y has the layer's `proj_size` features, rather than as many as h.
     """
 

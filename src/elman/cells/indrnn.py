@@ -15,8 +15,9 @@ class IndRNN(Cell):
 
     Args:
         activation: the name of f; the paper's is relu.
-        low, high: u starts uniform in this range. Over T steps a feature grows by at most high^T, so for long
-            sequences the paper bounds |u| by 2^(1/T); a low near 1 keeps memories long.
+        low: the least value that u starts with; one near 1 keeps memories long.
+        high: the largest; u starts uniform between them. Over T steps a feature grows by at most high^T, so
+            for long sequences the paper bounds |u| by 2^(1/T).
     """
 
     states = (State("h"),)

@@ -15,7 +15,8 @@ class Jordan(Cell):
     Its state is its output y, fed back.
 
     Args:
-        activation, output: the names of f and g.
+        activation: the name of f.
+        output: the name of g.
         projection: y has the layer's `proj_size` features, rather than as many as h.
     """
 

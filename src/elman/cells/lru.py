@@ -36,7 +36,8 @@ class LRU(Cell):
     D is a full matrix here, as x need not be as wide as y.
 
     Args:
-        low, high: |λ| starts in this range, within [0, 1).
+        low: the least |λ| at the start, 0 or more.
+        high: the largest, below 1.
         phase: the angle of λ starts in (0, phase], in radians.
     """
 

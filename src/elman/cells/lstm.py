@@ -19,6 +19,8 @@ class LSTM(Cell):
         peepholes: gates see the cell state through per-feature weights, Gers et al. 2002 (order i, f, o;
             coupled: i, o; the output gate sees the new cell state).
         projection: the hidden state is W_hr (o * tanh(c)), Sak et al. 2014 (arXiv:1402.1128), of width P.
+        layer_norm: both products and the new c within the output are normalised, Ba et al. 2016
+            (arXiv:1607.06450), equations 20 to 22; all gates of a product together.
         coupled: the forget gate is f = 1 - i, the CIFG of Greff et al. 2015 (arXiv:1503.04069).
         activation: the name of the function of the candidate g and of c in the output; tanh as a rule.
         gate_activation: the name of the function of the gates i, f and o.
@@ -31,6 +33,7 @@ class LSTM(Cell):
         peepholes: bool = False,
         projection: bool = False,
         coupled: bool = False,
+        layer_norm: bool = False,
         activation: str = "tanh",
         gate_activation: str = "sigmoid",
         forget_bias: float | None = None,
@@ -38,6 +41,7 @@ class LSTM(Cell):
         self.peepholes = flag("peepholes", peepholes)
         self.projection = flag("projection", projection)
         self.coupled = flag("coupled", coupled)
+        self.layer_norm = flag("layer_norm", layer_norm)
         self.activation = activation
         self.gate_activation = gate_activation
         self.forget_bias = None if forget_bias is None else number("forget_bias", forget_bias)
@@ -58,7 +62,7 @@ class LSTM(Cell):
         g = self._state(xg + hg)
         c = f * c + i * g
         o = self._gate(o + po * c if self.peepholes else o)
-        h = o * self._state(c)
+        h = o * self._state(self.normalise(c, name="c") if self.layer_norm else c)
         if self.projection:
             h = self.project(h, "hr", width="P", bias=False)
         return h, c
@@ -72,10 +76,15 @@ class LSTM(Cell):
         self, value: Symbol, name: str, bias_init: tuple[float | None, ...] | None = None
     ) -> tuple[Any, ...]:
         """The products for i, f, g and o; where gates are coupled there is none for f."""
-        if not self.coupled:
-            return self.project(value, name, gates=4, bias_init=bias_init)
-        i, g, o = self.project(value, name, gates=3, bias_init=bias_init)
-        return i, None, g, o
+        count = 3 if self.coupled else 4
+        if self.layer_norm:
+            products = self.project(value, name, gates=count, bias=False)
+            gates = self.normalise(
+                *products, name=name, bias_init=[b or 0.0 for b in bias_init or [0.0] * count]
+            )
+        else:
+            gates = self.project(value, name, gates=count, bias_init=bias_init)
+        return (gates[0], None, *gates[1:]) if self.coupled else gates
 
     def _peepholes(self) -> tuple[Any, ...]:
         """The weights of c in i, f and o."""

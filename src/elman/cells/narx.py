@@ -16,9 +16,11 @@ class NARX(Cell):
     + b_x0), y_t = g(W_out h_t + b_out). States are the taps: y, y2 … yn, h1 … hm, and x1 … xk (of width I).
 
     Args:
-        outputs, hidden, inputs: n, m and k: how many older outputs, hidden states and inputs are seen, each 0
-            or more; the newest input is always seen.
-        activation, output: the names of f and g.
+        outputs: n, older outputs that are seen, 0 or more.
+        hidden: m, older hidden states that are seen, 0 or more.
+        inputs: k, older inputs that are seen, 0 or more; the newest is always seen.
+        activation: the name of f.
+        output: the name of g.
     """
 
     def __init__(

@@ -33,7 +33,10 @@ _CELLS: dict[str, tuple[type[Cell], tuple[Mapping[str, Any], ...]]] = {
     "jordan": (Jordan, ({}, {"output": "sigmoid", "projection": True})),
     "feedback": (OutputFeedback, ({}, {"projection": True})),
     "narx": (NARX, ({}, {"outputs": 0, "hidden": 2, "inputs": 0}, {"outputs": 1, "hidden": 0, "inputs": 1})),
-    "gru": (GRU, ({}, {"reset_after": False})),
+    "gru": (
+        GRU,
+        ({}, {"reset_after": False}, {"layer_norm": True}, {"reset_after": False, "layer_norm": True}),
+    ),
     "lstm": (
         LSTM,
         (
@@ -41,11 +44,12 @@ _CELLS: dict[str, tuple[type[Cell], tuple[Mapping[str, Any], ...]]] = {
             {"projection": True},
             {"peepholes": True},
             {"peepholes": True, "projection": True},
+            {"layer_norm": True, "projection": True},
             {"coupled": True, "peepholes": True, "activation": "softsign", "gate_activation": "hard_sigmoid"},
         ),
     ),
     "mgu": (MGU, ({},)),
-    "ligru": (LiGRU, ({},)),
+    "ligru": (LiGRU, ({}, {"layer_norm": False})),
     "indrnn": (IndRNN, ({}, {"activation": "tanh"})),
     "sru": (SRU, ({},)),
     "qrnn": (QRNN, ({}, {"window": 1}, {"window": 3})),

@@ -37,7 +37,8 @@ class RGLRU(Cell):
     wide as h: the linear layer that Griffin has before its recurrence. W_ih is dense.
 
     Args:
-        low, high: a^c starts uniform in this range, within (0, 1).
+        low: the least a^c at the start, 0 or more.
+        high: the largest, below 1; a^c starts uniform between them.
     """
 
     states = (State("h"),)

@@ -36,7 +36,8 @@ class SLSTM(Cell):
         hi, hf, hz, ho = self.project(h, "hh", gates=4, heads=self.heads, bias=False)
         i, f, z, o = xi + hi, xf + hf, tanh(xz + hz), sigmoid(xo + ho)
         kept = (f if self.forget == "exponential" else -softplus(-f)) + m
-        m = select(n, maximum(kept, i), i)
+        kept = select(n, kept, i)
+        m = maximum(kept, i)
         let_in, keep = exp(i - m), exp(kept - m)
         c = keep * c + let_in * z
         n = keep * n + let_in
