@@ -190,6 +190,7 @@ struct Run {
     const Span* spans = nullptr;       // instead of lengths: in order, those of a sequence one after the other from
     int64_t span_count = 0;            //   step 0 on; of length 0 only where a sequence has no steps
     bool reverse = false;
+    bool bf16 = false;                 // products take their operands in bfloat16, and add in Real
     int threads = 1;
     Split split = Split::automatic;
     std::vector<BufferArrays> buffers;

@@ -25,6 +25,7 @@ IsaId find(const std::string& name, const char* who) {
 
 const char* name_of(IsaId isa) {
     switch (isa) {
+        case IsaId::avx512bf16: return "avx512bf16";
         case IsaId::avx512: return "avx512";
         case IsaId::avx2: return "avx2";
         case IsaId::baseline: break;
@@ -37,9 +38,10 @@ std::vector<IsaId> available_isas() {
 #if defined(ELMAN_X86)
     __builtin_cpu_init();
     const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        isas.push_back(IsaId::avx512);
+    const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (has_avx512 && __builtin_cpu_supports("avx512bf16")) isas.push_back(IsaId::avx512bf16);
+    if (has_avx512) isas.push_back(IsaId::avx512);
     if (has_avx2) isas.push_back(IsaId::avx2);
 #endif
     isas.push_back(IsaId::baseline);

@@ -5,7 +5,7 @@
 
 namespace elman {
 
-enum class IsaId { avx512, avx2, baseline };
+enum class IsaId { avx512bf16, avx512, avx2, baseline };
 
 const char* name_of(IsaId isa);
 

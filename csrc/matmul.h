@@ -5,7 +5,8 @@
 // row's result does not depend on its neighbours.
 #pragma once
 #include "ahead.h"
-#include "simd.h"
+#include "pairs.h"
+#include "transpose.h"
 #include "walk.h"
 
 namespace ELMAN_SPACE {
@@ -32,7 +33,16 @@ struct TileCall {
     Start start;
 };
 
-template <int R, int NV>
+// sum + a[k] * m, or with Pairs the products of both halves (pairs.h)
+template <bool Pairs>
+ELMAN_INLINE Vec add_product(Vec sum, Vec x, Vec m) {
+#if ELMAN_PAIRS
+    if constexpr (Pairs) return dot_pairs(sum, x, m);
+#endif
+    return x * m + sum;
+}
+
+template <int R, int NV, bool Pairs>
 void tile(const TileCall& call) {
     Vec sum[R][NV];
     const int tail = call.tail;
@@ -64,7 +74,7 @@ void tile(const TileCall& call) {
         for (int r = 0; r < R; ++r) {
             Vec x = splat(a[r][k]);
 #pragma GCC unroll 16
-            for (int v = 0; v < NV; ++v) sum[r][v] = x * m[v] + sum[r][v];
+            for (int v = 0; v < NV; ++v) sum[r][v] = add_product<Pairs>(sum[r][v], x, m[v]);
         }
     }
 #pragma GCC unroll 16
@@ -84,22 +94,41 @@ typedef void (*TileFunction)(const TileCall&);
 
 // tiles[rows - 1][vectors - 1]; null where the shape is never asked for
 constexpr int kMostVectors = kFewPanel;
-template <int R, int NV>
+template <int R, int NV, bool Pairs>
 constexpr TileFunction tile_or_null() {
     if constexpr (NV <= kPanel || (R <= kFewRows && NV <= kFewPanel))
-        return tile<R, NV>;
+        return tile<R, NV, Pairs>;
     else
         return nullptr;
 }
-#define ELMAN_TILES(R)                                                                                       \
+#define ELMAN_TILES(R, P)                                                                                    \
     {                                                                                                        \
-        tile_or_null<R, 1>(), tile_or_null<R, 2>(), tile_or_null<R, 3>(), tile_or_null<R, 4>(),              \
-            tile_or_null<R, 5>(), tile_or_null<R, 6>(), tile_or_null<R, 7>(), tile_or_null<R, 8>()           \
+        tile_or_null<R, 1, P>(), tile_or_null<R, 2, P>(), tile_or_null<R, 3, P>(), tile_or_null<R, 4, P>(),  \
+            tile_or_null<R, 5, P>(), tile_or_null<R, 6, P>(), tile_or_null<R, 7, P>(),                       \
+            tile_or_null<R, 8, P>()                                                                          \
     }
-constexpr TileFunction kTiles[8][8] = {ELMAN_TILES(1), ELMAN_TILES(2), ELMAN_TILES(3), ELMAN_TILES(4),
-                                       ELMAN_TILES(kRowTile < 5 ? 1 : 5), ELMAN_TILES(kRowTile < 6 ? 1 : 6),
-                                       ELMAN_TILES(kRowTile < 7 ? 1 : 7), ELMAN_TILES(kRowTile < 8 ? 1 : 8)};
+#define ELMAN_TABLE(P)                                                                                       \
+    {                                                                                                        \
+        ELMAN_TILES(1, P), ELMAN_TILES(2, P), ELMAN_TILES(3, P), ELMAN_TILES(4, P),                          \
+            ELMAN_TILES(kRowTile < 5 ? 1 : 5, P), ELMAN_TILES(kRowTile < 6 ? 1 : 6, P),                      \
+            ELMAN_TILES(kRowTile < 7 ? 1 : 7, P), ELMAN_TILES(kRowTile < 8 ? 1 : 8, P)                       \
+    }
+typedef TileFunction TileTable[8][8];
+constexpr TileTable kTiles = ELMAN_TABLE(false);
+#if ELMAN_PAIRS
+constexpr TileTable kPairTiles = ELMAN_TABLE(true);
+#endif
+#undef ELMAN_TABLE
 #undef ELMAN_TILES
+
+ELMAN_INLINE const TileTable& tiles_for(bool pairs) {
+#if ELMAN_PAIRS
+    if (pairs) return kPairTiles;
+#else
+    (void)pairs;
+#endif
+    return kTiles;
+}
 
 // All panels of this thread over one block of K, for `rows` rows.
 struct BlockCall {
@@ -111,12 +140,14 @@ struct BlockCall {
     const Real* bias;
     Start start;
     Ahead* ahead;
+    bool pairs;  // A and the panels hold pairs; columns, parts and rows of panels count them
 };
 
 void product_block(const BlockCall& block, const Panel* panels, int32_t count, bool few_rows) {
     // Panels wider than kPanel vectors were packed for at most kFewRows rows.
     const int64_t tile_rows = few_rows ? kFewRows : kRowTile;
     const int64_t tiles = (block.rows + tile_rows - 1) / tile_rows;
+    const TileTable& table = tiles_for(block.pairs);
     TileCall call;
     call.inner = block.inner;
     call.start = block.start;
@@ -135,48 +166,13 @@ void product_block(const BlockCall& block, const Panel* panels, int32_t count, b
                 call.out[r] = block.out[row + r] + block.out_column + panel.column;
             }
             block.ahead->some();
-            kTiles[n - 1][panel.vectors - 1](call);
+            table[n - 1][panel.vectors - 1](call);
             row = end;
         }
     }
 }
 
 // ---- packing ----
-
-// Transposes kLanes x kLanes floats: to[j * to_stride + i] = from(i)[j].
-template <class From>
-ELMAN_INLINE void transpose_square(From from, Real* to, int64_t to_stride) {
-    Vec row[kLanes];
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) row[i] = load(from(i));
-    // log2(lanes) rounds of a perfect shuffle of the whole square
-#pragma GCC unroll 4
-    for (int round = 1; round < kLanes; round *= 2) {
-        Vec next[kLanes];
-        Int low, high;
-        for (int l = 0; l < kLanes; ++l) {
-            low[l] = l / 2 + (l % 2) * kLanes;
-            high[l] = l / 2 + kLanes / 2 + (l % 2) * kLanes;
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < kLanes / 2; ++i) {
-#if defined(__clang__)
-            for (int l = 0; l < kLanes; ++l) {
-                next[2 * i][l] = l % 2 ? row[i + kLanes / 2][l / 2] : row[i][l / 2];
-                next[2 * i + 1][l] =
-                    l % 2 ? row[i + kLanes / 2][l / 2 + kLanes / 2] : row[i][l / 2 + kLanes / 2];
-            }
-#else
-            next[2 * i] = __builtin_shuffle(row[i], row[i + kLanes / 2], low);
-            next[2 * i + 1] = __builtin_shuffle(row[i], row[i + kLanes / 2], high);
-#endif
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) row[i] = next[i];
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) store(to + i * to_stride, row[i]);
-}
 
 // panel[to + k, n] = weight[n, k]: columns of the panel are rows of the weight
 void pack_rows(const PackRecord& job) {
@@ -211,6 +207,9 @@ void pack_columns(const PackRecord& job) {
 }
 
 void pack(const PackRecord& job) {
+#if ELMAN_PAIRS
+    if (job.pairs) return job.transposed ? pack_pairs_of_columns(job) : pack_pairs_of_rows(job);
+#endif
     if (job.transposed)
         pack_columns(job);
     else

@@ -45,7 +45,7 @@ int64_t piece(int64_t size, int64_t most, int64_t tile) {
 }
 
 std::vector<OuterBlock> blocks_of(const std::vector<OuterJob>& jobs, const std::vector<OuterRows>& rows,
-                                  int64_t most_rows) {
+                                  int64_t most_rows, bool bf16) {
     std::vector<OuterBlock> blocks;
     for (size_t j = 0; j < jobs.size(); ++j) {
         const OuterJob& job = jobs[j];
@@ -55,7 +55,7 @@ std::vector<OuterBlock> blocks_of(const std::vector<OuterJob>& jobs, const std::
             for (int64_t n = 0; n < job.columns; n += wide)
                 blocks.push_back({rows[j].d.data(), rows[j].a.data(), static_cast<int64_t>(rows[j].d.size()), m,
                                   std::min(tall, job.rows - m), n, std::min(wide, job.columns - n),
-                                  job.out + m * job.stride_row + n, job.stride_row, job.add});
+                                  job.out + m * job.stride_row + n, job.stride_row, job.add, bf16});
     }
     const auto work = [](const OuterBlock& block) { return block.depth * block.rows * block.columns; };
     std::stable_sort(blocks.begin(), blocks.end(),
@@ -67,6 +67,7 @@ std::vector<OuterBlock> blocks_of(const std::vector<OuterJob>& jobs, const std::
 
 void outer(const std::vector<OuterJob>& jobs, const Run& run) {
     const Isa& isa = kernels();
+    check_bf16(run, isa);
     int64_t steps = 0, widest = 1, work = 0;
     for (int64_t b = 0; b < run.batch; ++b) steps = std::max(steps, length_of(run, b));
     for (const OuterJob& job : jobs) {
@@ -84,9 +85,9 @@ void outer(const std::vector<OuterJob>& jobs, const Run& run) {
     // A thread is woken for 10 µs of work, at some 50 products a nanosecond.
     const double worth = static_cast<double>(work) * static_cast<double>(rows.empty() ? 0 : rows[0].d.size()) / 5e5;
     const int threads = std::clamp(static_cast<int>(worth), 1, run.threads);
-    std::vector<OuterBlock> blocks = blocks_of(jobs, rows, kOuterRows);
+    std::vector<OuterBlock> blocks = blocks_of(jobs, rows, kOuterRows, run.bf16);
     for (int64_t most = kOuterRows / 2; most >= 48 && blocks.size() < size_t{4} * static_cast<size_t>(threads); most /= 2)
-        if (threads > 1) blocks = blocks_of(jobs, rows, most);
+        if (threads > 1) blocks = blocks_of(jobs, rows, most, run.bf16);
     std::atomic<size_t> next{0};
     on_team(threads, [&](int, int) {
         thread_local Arena arena;

@@ -58,6 +58,62 @@ void pack_panels(const Real* const* rows, int64_t depth, int64_t column, int64_t
         }
 }
 
+#if ELMAN_PAIRS
+
+// The pairs of rows k and k + 1 (zeros past the last row) at columns column .. column + up to 16.
+ELMAN_INLINE Vec pairs_of_rows(const Real* const* rows, int64_t k, int64_t depth, int64_t column, int64_t lanes) {
+    const Vec first = load_up_to(rows[k] + column, lanes);
+    return pairs_across(first, k + 1 < depth ? load_up_to(rows[k + 1] + column, lanes) : Vec{});
+}
+
+// to[n, j] = the pair rows[2j][column + n], rows[2j + 1][column + n]
+void pack_pairs_transposed(const Real* const* rows, int64_t depth, int64_t column, int64_t lanes, Real* to) {
+    const int64_t slots = slots_of(depth, true);
+    for (int64_t j = 0; j < slots; j += kLanes)
+        for (int64_t n = 0; n < lanes; n += kLanes) {
+            const int64_t here = lanes - n < kLanes ? lanes - n : kLanes;
+            Real square[kLanes][kLanes] = {}, turned[kLanes][kLanes];
+            for (int64_t i = 0; i < kLanes && j + i < slots; ++i) {
+                fetch(rows, 2 * (j + i) + kFetchAhead, depth, column + n);
+                fetch(rows, 2 * (j + i) + 1 + kFetchAhead, depth, column + n);
+                store(square[i], pairs_of_rows(rows, 2 * (j + i), depth, column + n, here));
+            }
+            transpose_square([&](int i) { return square[i]; }, turned[0], kLanes);
+            for (int64_t l = 0; l < here; ++l) store(to + (n + l) * kDepthStride + j, load(turned[l]));
+        }
+}
+
+// pack_panels, of pairs
+void pack_pair_panels(const Real* const* rows, int64_t depth, int64_t column, int64_t lanes, Real* to) {
+    const PanelSplit split(lanes);
+    const int64_t slots = slots_of(depth, true);
+    for (int64_t j = 0; j < slots; ++j)
+        for (int64_t p = 0; p < split.count; ++p) {
+            const int64_t first = split.first_vector(p), wide = split.first_vector(p + 1) - first;
+            Real* panel = to + (first * slots + j * wide) * kLanes;
+            for (int64_t v = 0; v < wide; ++v) {
+                const int64_t n = (first + v) * kLanes;
+                fetch(rows, 2 * j + kFetchAhead, depth, column + n);
+                fetch(rows, 2 * j + 1 + kFetchAhead, depth, column + n);
+                store(panel + v * kLanes, pairs_of_rows(rows, 2 * j, depth, column + n, lanes - n));
+            }
+        }
+}
+
+#endif
+
+// Both operands of a block's rows k .. k + depth.
+void pack_operands(const OuterBlock& block, int64_t k, int64_t depth, const OuterRoom& room) {
+#if ELMAN_PAIRS
+    if (block.pairs) {
+        pack_pairs_transposed(block.a + k, depth, block.column, block.columns, room.transposed);
+        return pack_pair_panels(block.d + k, depth, block.row, block.rows, room.panels);
+    }
+#endif
+    pack_transposed(block.a + k, depth, block.column, block.columns, room.transposed);
+    pack_panels(block.d + k, depth, block.row, block.rows, room.panels);
+}
+
 // to[j, i] = from[i, j], for i < rows and j < columns
 void transpose(const Real* from, int64_t from_stride, int64_t rows, int64_t columns, Real* to, int64_t to_stride) {
     const int64_t whole_rows = rows / kLanes * kLanes, whole_columns = columns / kLanes * kLanes;
@@ -75,15 +131,16 @@ void outer_block(const OuterBlock& block, const OuterRoom& room) {
     if (block.add) transpose(block.out, block.stride, block.rows, block.columns, room.block, stride);
     TileCall call;
     call.bias = nullptr;
-    for (int64_t k = 0; k < block.depth; k += kDepth) {
-        const int64_t depth = block.depth - k < kDepth ? block.depth - k : kDepth;
-        pack_transposed(block.a + k, depth, block.column, block.columns, room.transposed);
-        pack_panels(block.d + k, depth, block.row, block.rows, room.panels);
-        call.inner = depth;
+    const TileTable& table = tiles_for(block.pairs);
+    const int64_t most = block.pairs ? 2 * kDepth : kDepth;
+    for (int64_t k = 0; k < block.depth; k += most) {
+        const int64_t depth = block.depth - k < most ? block.depth - k : most;
+        pack_operands(block, k, depth, room);
+        call.inner = slots_of(depth, block.pairs);
         call.start = k > 0 || block.add ? Start::held : Start::zero;
         for (int64_t p = 0; p < split.count; ++p) {
             const int64_t first = split.first_vector(p), wide = split.first_vector(p + 1) - first;
-            call.panel = room.panels + first * depth * kLanes;
+            call.panel = room.panels + first * call.inner * kLanes;
             call.tail = kLanes;
             for (int64_t n = 0; n < block.columns; n += kRowTile) {
                 const int64_t count = block.columns - n < kRowTile ? block.columns - n : kRowTile;
@@ -91,7 +148,7 @@ void outer_block(const OuterBlock& block, const OuterRoom& room) {
                     call.a[r] = room.transposed + (n + r) * kDepthStride;
                     call.out[r] = room.block + (n + r) * stride + first * kLanes;
                 }
-                kTiles[count - 1][wide - 1](call);
+                table[count - 1][wide - 1](call);
             }
         }
     }

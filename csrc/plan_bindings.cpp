@@ -195,13 +195,14 @@ class PyPlan {
     }
 
     void run(nb::sequence arrays, nb::sequence weights, int64_t steps, int64_t batch, nb::handle lengths,
-             bool reverse, int threads, nb::handle split, nb::handle spans) {
+             bool reverse, int threads, nb::handle split, nb::handle spans, bool bf16) {
         if (!checked_) check();
         Run run;
         run.steps = steps;
         run.batch = batch;
         run.reverse = reverse;
         run.threads = threads;
+        run.bf16 = bf16;
         run.split = static_cast<Split>(choice(split, kSplits, "split"));
         std::vector<AnyArray> held;
         if (!lengths.is_none()) {
@@ -354,12 +355,14 @@ Array address_of(nb::handle value, const char* what) {
     return array;
 }
 
-void run_outer(nb::sequence jobs, int64_t steps, int64_t batch, nb::handle lengths, bool reverse, int threads) {
+void run_outer(nb::sequence jobs, int64_t steps, int64_t batch, nb::handle lengths, bool reverse, int threads,
+               bool bf16) {
     Run run;
     run.steps = steps;
     run.batch = batch;
     run.reverse = reverse;
     run.threads = threads;
+    run.bf16 = bf16;
     AnyArray held;
     if (!lengths.is_none()) {
         held = array_of(lengths, kInt, {batch}, false, [] { return std::string("lengths"); });
@@ -395,13 +398,14 @@ void bind_plan(nb::module_& m, const std::string& suffix) {
              "beta).")
         .def("check", &PyPlan::check, "Raises ValueError, naming the stage, where the plan cannot be.")
         .def("run", &PyPlan::run, "arrays"_a, "weights"_a, "steps"_a, "batch"_a, "lengths"_a.none() = nb::none(),
-             "reverse"_a = false, "threads"_a = 1, "split"_a = "auto", "spans"_a.none() = nb::none(),
+             "reverse"_a = false, "threads"_a = 1, "split"_a = "auto", "spans"_a.none() = nb::none(), "bf16"_a = false,
              "Runs the plan. arrays: per buffer None, an array or address, or a tuple of them: shifted (sequence, "
              "edge), state (initial, sequence, final). An address is (address, stride_time, stride_batch), a weight's "
              "(address, stride_row), for memory of the plan's type that the caller has checked and keeps alive. "
-             "spans: int64 (N, 3), (sequence, start, length) each, in place of lengths.");
+             "spans: int64 (N, 3), (sequence, start, length) each, in place of lengths. bf16: products take their operands "
+             "in bfloat16 (avx512bf16 alone).");
     m.def(("outer" + suffix).c_str(), &run_outer, "jobs"_a, "steps"_a, "batch"_a, "lengths"_a.none() = nb::none(),
-          "reverse"_a = false, "threads"_a = 1,
+          "reverse"_a = false, "threads"_a = 1, "bf16"_a = false,
           "Weight gradients: for each job (d, a, edge, rows, columns, before, (address, stride_row), add), with d, a "
           "and edge as (address, stride_time, stride_batch), what OuterJob in csrc/engine.h says.");
 }

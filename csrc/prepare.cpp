@@ -96,8 +96,13 @@ StageRecord Prepared::product_record(const ProductStage& product) {
     record.is_product = true;
     record.bounds = split_lanes(product.width);
     SegmentRecord* segments = arena_.get<SegmentRecord>(static_cast<int64_t>(product.segments.size()));
-    for (size_t i = 0; i < product.segments.size(); ++i)
-        segments[i] = {this->record(product.segments[i].port), product.segments[i].length / product.heads};
+    for (size_t i = 0; i < product.segments.size(); ++i) {
+        const int64_t part = product.segments[i].length / product.heads, slots = slots_of(part, run_.bf16);
+        segments[i] = {this->record(product.segments[i].port), part, slots};
+        if (run_.bf16) pairs_ = std::max(pairs_, times(product.heads, slots));
+    }
+    record.heads = static_cast<int32_t>(product.heads);
+    record.pairs = run_.bf16;
     record.segments = segments;
     record.segment_count = static_cast<int32_t>(product.segments.size());
     record.out = this->record(product.out);
@@ -114,7 +119,7 @@ void Prepared::lay_panels(const ProductStage& product, StageRecord& record) {
     const int64_t most = few_rows_ ? isa_.few_rows_panel_vectors : isa_.panel_vectors;
     const int64_t part = product.width / product.heads;
     int64_t inner = 0;
-    for (const Segment& segment : product.segments) inner += segment.length / product.heads;
+    for (const Segment& segment : product.segments) inner += slots_of(segment.length / product.heads, run_.bf16);
     struct Piece {
         int64_t head, low, high;  // lanes of a gate
     };
@@ -147,7 +152,7 @@ void Prepared::lay_panels(const ProductStage& product, StageRecord& record) {
                     panel.column = g * product.width + piece.low + first * isa_.lanes;
                     panel.head = piece.head;
                     panel.data = arena_.get<Real>(times(inner, (last - first) * isa_.lanes));
-                    pack(product, panel, inner);
+                    pack(product, panel);
                 }
             }
     }
@@ -156,27 +161,20 @@ void Prepared::lay_panels(const ProductStage& product, StageRecord& record) {
     record.panel_start = start;
 }
 
-// A panel's columns are rows of the weight; where transposed, they are columns within the head, and its rows are
-// the head's part of every segment's rows.
-void Prepared::pack(const ProductStage& product, Panel& panel, int64_t inner) {
+// A panel's columns are rows of the weight, its rows the columns, segment by segment; where transposed, its columns
+// are columns within the head, and its rows are the head's part of every segment's rows.
+void Prepared::pack(const ProductStage& product, Panel& panel) {
     const WeightArray& weight = run_.weights[static_cast<size_t>(product.weight)];
     const Real* from = weight.data + product.row0 * weight.stride_row;
-    if (!product.transposed) {
-        packs_.push_back({&panel, from + panel.column * weight.stride_row, weight.stride_row, false, inner, 0});
-        return;
-    }
     const int64_t column = panel.column - panel.head * (product.width / product.heads);
-    if (product.heads == 1) {
-        packs_.push_back({&panel, from + column, weight.stride_row, true, inner, 0});
-        return;
-    }
     int64_t row = 0, to = 0;
     for (const Segment& segment : product.segments) {
-        const int64_t rows = segment.length / product.heads;
-        const Real* part = from + (row + panel.head * rows) * weight.stride_row + column;
-        packs_.push_back({&panel, part, weight.stride_row, true, rows, to});
+        const int64_t part = segment.length / product.heads;
+        const Real* first = product.transposed ? from + (row + panel.head * part) * weight.stride_row + column
+                                               : from + panel.column * weight.stride_row + row / product.heads;
+        packs_.push_back({&panel, first, weight.stride_row, product.transposed, part, to, run_.bf16});
         row += segment.length;
-        to += rows;
+        to += slots_of(part, run_.bf16);
     }
 }
 
@@ -320,6 +318,10 @@ Walk Prepared::share(const Walk& walk, int64_t rows) {
 void Prepared::private_views(Walk& walk, int64_t rows) {
     walk.registers = arena_.get<Real>(registers_);
     walk.slots = arena_.get<Real*>(slots_);
+    walk.pairs_stride = row_stride(pairs_);
+    walk.pairs = arena_.get<Real>(times(walk.pairs_stride, rows));
+    walk.pair_rows = arena_.get<Real*>(rows);
+    for (int64_t r = 0; r < rows; ++r) walk.pair_rows[r] = walk.pairs + r * walk.pairs_stride;
     std::vector<SumRecord> sums;
     for (int32_t v = 0; v < walk.view_count; ++v) {
         View& view = walk.views[v];

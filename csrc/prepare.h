@@ -55,13 +55,14 @@ class Prepared {
     std::vector<PackRecord> packs_;
     StageRecord* stages_ = nullptr;
     int64_t registers_ = 0, slots_ = 0;    // the most lanes of registers, and the most slots, of a stage
+    int64_t pairs_ = 0;                    // slots of the longest operand of a product
 
     int32_t view_index(const Port& port);
     PortRecord record(const Port& port) { return {view_index(port), port.column}; }
     const int64_t* split_lanes(int64_t width);
     StageRecord product_record(const ProductStage& product);
     void lay_panels(const ProductStage& product, StageRecord& record);
-    void pack(const ProductStage& product, Panel& panel, int64_t inner);
+    void pack(const ProductStage& product, Panel& panel);
     StageRecord vector_record(const VectorStage& vector);
     void find_uniform(StageRecord& record);
     void first_rows(View& view, const Port& port, const Rows& rows, std::vector<ScratchRecord>& scratch);

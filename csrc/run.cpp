@@ -248,6 +248,7 @@ void run(const Plan& plan, const Run& run) {
     const Isa& isa = kernels();
     const std::vector<char> written = written_buffers(plan);
     check_run(plan, run, written);
+    check_bf16(run, isa);
     const std::vector<Span> spans = spans_of(run);
     int64_t walked_steps = 0, rows = static_cast<int64_t>(spans.size());
     for (const Span& span : spans) {

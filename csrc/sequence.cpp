@@ -40,6 +40,19 @@ int64_t tiles_of_step(const Walk& walk, int64_t rows) {
     return tiles;
 }
 
+// A segment's rows as pairs, head by head.
+void pair_rows(const Walk& walk, const StageRecord& stage, const SegmentRecord& segment, int64_t rows) {
+#if ELMAN_PAIRS
+    Real* const* from = walk.views[segment.port.view].now;
+    for (int64_t r = 0; r < rows; ++r)
+        for (int64_t head = 0; head < stage.heads; ++head)
+            make_pairs(from[r] + segment.port.column + head * segment.values, segment.values,
+                       walk.pair_rows[r] + head * segment.length);
+#else
+    (void)walk, (void)stage, (void)segment, (void)rows;
+#endif
+}
+
 void product(const Walk& walk, const StageRecord& stage, int64_t rows, Ahead& ahead) {
     const View* views = walk.views;
     BlockCall block;
@@ -47,14 +60,17 @@ void product(const Walk& walk, const StageRecord& stage, int64_t rows, Ahead& ah
     block.out = views[stage.out.view].now;
     block.out_column = stage.out.column;
     block.rows = rows;
+    block.pairs = stage.pairs;
     block.bias = stage.bias.view < 0 ? nullptr : views[stage.bias.view].now[0] + stage.bias.column;
     block.start = stage.accumulate ? Start::held : (block.bias ? Start::bias : Start::zero);
     block.panel_row = 0;
     for (int32_t s = 0; s < stage.segment_count; ++s) {
         const SegmentRecord& segment = stage.segments[s];
-        block.a = views[segment.port.view].now;
+        if (stage.pairs) pair_rows(walk, stage, segment, rows);
+        block.a = stage.pairs ? walk.pair_rows : views[segment.port.view].now;
+        const int64_t column = stage.pairs ? 0 : segment.port.column;
         for (int64_t k = 0; k < segment.length; k += kBlock) {
-            block.a_column = segment.port.column + k;
+            block.a_column = column + k;
             block.a_part = segment.length;
             block.inner = segment.length - k < kBlock ? segment.length - k : kBlock;
             for (int32_t i = walk.first_range; i < walk.range_count; i += walk.range_step)
@@ -132,7 +148,7 @@ void walk_sequences(Walk& walk) {
 }  // namespace
 
 extern const Isa isa;
-const Isa isa = {kLanes, kRowTile, kPanel, kFewRows, kFewPanel, pack, walk_sequences, outer_block};
+const Isa isa = {ELMAN_PAIRS != 0, kLanes, kRowTile, kPanel, kFewRows, kFewPanel, pack, walk_sequences, outer_block};
 
 }  // namespace ELMAN_ISA
 }  // namespace ELMAN_SPACE

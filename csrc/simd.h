@@ -44,7 +44,7 @@ typedef Real VecUnaligned __attribute__((vector_size(kBytes), aligned(sizeof(Rea
 
 ELMAN_INLINE Vec load(const Real* p) { return *reinterpret_cast<const VecUnaligned*>(p); }
 ELMAN_INLINE void store(Real* p, Vec v) { *reinterpret_cast<VecUnaligned*>(p) = v; }
-ELMAN_INLINE Vec splat(Real x) { return Vec{} + x; }
+ELMAN_INLINE Vec splat(Real x) { return x - Vec{}; }  // x + 0 would be an addition: it turns -0 into 0
 
 // The first n lanes (1 <= n < kLanes) and nothing beyond them; other lanes read as zero.
 // ELMAN_PORTABLE keeps to what every compiler has, and what the address sanitizer can watch.

@@ -34,9 +34,13 @@ struct PortRecord {
     int64_t column;
 };
 
+// Places of a value that so many values take in a panel or a packed row: with `pairs` (pairs.h) two share one.
+constexpr int64_t slots_of(int64_t values, bool pairs) { return pairs ? (values + 1) / 2 : values; }
+
 struct SegmentRecord {
     PortRecord port;
-    int64_t length;  // of each head's part
+    int64_t values;  // of each head's part
+    int64_t length;  // of each head's part, in slots
 };
 
 // K rows of `vectors` vectors: the columns [column, column + lanes) of a product's output, all of one head.
@@ -58,6 +62,8 @@ struct StageRecord {
     PortRecord out, bias;     // bias.view < 0: none
     bool accumulate;
     const Panel* panels;
+    int32_t heads;
+    bool pairs;               // operands and panels are pairs of bfloat16
     bool few_rows;            // panels are packed for the tile of few rows
     const int32_t* panel_start;  // panels panel_start[i] .. panel_start[i+1] belong to range i
     // vector
@@ -94,6 +100,9 @@ struct Walk {
     int32_t team;
     Real* registers;       // those of one vector stage at a time
     Real** slots;          // room for the slots of the largest vector stage
+    Real* pairs;           // every row's operand of a product as pairs, a row every pairs_stride slots
+    Real** pair_rows;
+    int64_t pairs_stride;
     SumRecord* sums;
     int32_t sum_count;
     ScratchRecord* scratch;
@@ -106,8 +115,9 @@ struct PackRecord {
     const Real* weight;   // the first value that goes there
     int64_t stride;
     bool transposed;
-    int64_t inner;        // rows of the panel
+    int64_t inner;        // values of K: rows of the panel, or twice as many where it holds pairs
     int64_t to;
+    bool pairs;
 };
 
 // rows x columns of a weight's gradient: out[m, n] (+)= Σ_k d[k][row + m] * a[k][column + n], k < depth.
@@ -118,7 +128,7 @@ struct OuterBlock {
     int64_t row, rows, column, columns;
     Real* out;
     int64_t stride;
-    bool add;
+    bool add, pairs;
 };
 
 // What one thread packs into: for blocks of up to kOuterRows x kOuterColumns.
@@ -131,6 +141,7 @@ struct OuterRoom {
 
 // The functions of one instruction set.
 struct Isa {
+    bool pairs;  // whether it has products of bfloat16
     int lanes;
     int row_tile, panel_vectors;              // the register tile for many rows,
     int few_rows, few_rows_panel_vectors;     // and the one for at most few_rows rows
