@@ -17,7 +17,17 @@ def inputs(cell, lengths=None):
     x = torch.randn(5, 2, 3, requires_grad=True)
     parameters = [torch.randn(p.shape(sizes), requires_grad=True) for p in program.parameters]
     states = [torch.randn(2, sizes[s.width], requires_grad=True) for s in program.states]
-    return program.key, False, [x, *parameters, *states], [], lengths, torch.rand(5, 2) > 0.5, False, True
+    return (
+        program.key,
+        False,
+        [x, *parameters, *states],
+        [],
+        lengths,
+        torch.rand(5, 2) > 0.5,
+        False,
+        False,
+        True,
+    )
 
 
 @pytest.mark.parametrize("name", cells.names())

@@ -10,7 +10,11 @@ from torch import Tensor
 from elman.backends import engine, reference, torch_kernels
 from elman.backends.choose import CHOICES, Choice, choose, explain
 from elman.backends.given import Given
+from elman.errors import unknown
 from elman.program import Program
+
+#: how much a training step keeps
+MEMORY = ("fast", "low")
 
 __all__ = ["CHOICES", "Choice", "choose", "explain", "prepare", "recurrence"]
 
@@ -44,7 +48,8 @@ def recurrence(
             `reverse`) the state is the one before the whole run, and gradients reach that alone.
         reverse: walk each sequence from its last step to its first.
         backend: "auto", or the reader: "engine", "torch" or "reference".
-        memory: "fast"; "low" is not served yet.
+        memory: "fast", or "low": in training keep the states at every √T-th step only and run the rest again
+            in the backward pass. The engine alone does; the other readers keep what autograd keeps.
         all_states: hand out every state at every step, rather than the first one.
         products: the type in which matrix products take their operands; None: that of x. Others are not
             served yet.
@@ -54,16 +59,16 @@ def recurrence(
         and each state (B, W) at the end of its sequence's walk.
 
     Raises:
-        ArgumentError: an unknown backend. BackendError: a named backend that cannot serve these tensors.
+        ArgumentError: an unknown backend or memory.
+        BackendError: a named backend that cannot serve these tensors.
     """
-    if memory != "fast" or products is not None:
-        raise NotImplementedError("memory and products are not served yet")
+    if memory not in MEMORY:
+        raise unknown("memory", memory, MEMORY)
+    if products is not None:
+        raise NotImplementedError("products are not served yet")
     beyond = _beyond(program, resets is not None, all_states)
     reader = choose(program, x.device, x.dtype, backend, beyond)
-    if lengths is not None:  # what stands in the padding must not matter, NaN included
-        steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
-        x = x.masked_fill((steps >= lengths.to(x.device)).unsqueeze(2), 0.0)
-    given = Given(x, parameters, states, masks or {}, lengths, resets, reverse, all_states)
+    given = Given(x, parameters, states, masks or {}, lengths, resets, reverse, all_states, memory == "low")
     run = {"engine": engine.run, "torch": torch_kernels.run, "reference": reference.run}[reader]
     return run(program, given)
 

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from elman.backends import mapped, passes, reference
+from elman.backends import mapped, reference
+from elman.backends.blocks import engine_backward, engine_forward
+from elman.backends.given import Form
 from elman.backends.tensors import Compiled
 
 Tensors = Sequence[Tensor | None]
@@ -22,15 +24,15 @@ def transformed() -> bool:
 
 
 class Recurrence(Function):
-    """`passes.forward` with `keep`: of `Given.tensors`, results as `Results.flat`."""
+    """The forward pass with all that is kept: of `Given.tensors`, results as `Results.flat`."""
 
     @staticmethod
-    def forward(plans: Compiled, reverse: bool, *tensors: Tensor | None) -> tuple[Tensor, ...]:
-        return tuple(passes.forward(plans, plans.given(tensors, reverse), keep=True).flat(plans))
+    def forward(plans: Compiled, form: Form, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+        return tuple(engine_forward(plans, plans.given(tensors, form)).flat(plans))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
-        plans, ctx.reverse, *tensors = inputs
+        plans, ctx.form, *tensors = inputs
         ctx.plans = plans
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors, *output)
@@ -41,27 +43,27 @@ class Recurrence(Function):
         plans: Compiled = ctx.plans
         rest = [None] * (len(ctx.needs_input_grad) - 2 - plans.leaves)
         found = _gradients(
-            plans, ctx.reverse, ctx.needs_input_grad[2], gradients[: plans.outputs], ctx.saved_tensors
+            plans, ctx.form, ctx.needs_input_grad[2], gradients[: plans.outputs], ctx.saved_tensors
         )
         return None, None, *found, *rest
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        plans, reverse, *tensors = arguments
+        plans, form, *tensors = arguments
         axes = mapped.axes_given(plans, tensors, in_dims[2:])
         if not mapped.foldable(axes, in_dims[2:]):
             return mapped.each(Recurrence, info.batch_size, in_dims, arguments)
         folded = mapped.fold(tensors, axes, in_dims[2:], info.batch_size)
-        results = Recurrence.apply(plans, reverse, *folded)
+        results = Recurrence.apply(plans, form, *folded)
         return mapped.unfold(results, mapped.axes_kept(plans, results), info.batch_size)
 
 
-def _gradients(plans: Compiled, reverse: bool, with_x: bool, wanted: Tensors, saved: Tensors) -> Tensors:
+def _gradients(plans: Compiled, form: Form, with_x: bool, wanted: Tensors, saved: Tensors) -> Tensors:
     """The gradients of the leaves among `saved`, which are the tensors given and then what was kept."""
     if not (torch.is_grad_enabled() or transformed()):
-        given, kept = plans.split(saved)
-        return passes.backward(plans, plans.given(given, reverse), kept, wanted, with_x)
-    found = iter(Gradients.apply(plans, reverse, with_x, 0, *wanted, *saved))
+        given, kept = plans.split(saved, form.low)
+        return engine_backward(plans, plans.given(given, form), kept, wanted, with_x)
+    found = iter(Gradients.apply(plans, form, with_x, 0, *wanted, *saved))
     return [next(found) if there else None for there in _present(plans, saved, with_x)]
 
 
@@ -71,7 +73,7 @@ def _present(plans: Compiled, saved: Tensors, with_x: bool) -> Iterator[bool]:
 
 
 class Gradients(Function):
-    """`passes.backward` of the gradients wanted, the tensors given and what was kept; results are those
+    """The backward pass of the gradients wanted, the tensors given and what was kept; results are those
     gradients of leaves that are there.
 
     samples: 0, or into how many runs of neighbouring sequences the batch is cut; gradients of parameters then
@@ -80,23 +82,23 @@ class Gradients(Function):
 
     @staticmethod
     def forward(
-        plans: Compiled, reverse: bool, with_x: bool, samples: int, *tensors: Tensor | None
+        plans: Compiled, form: Form, with_x: bool, samples: int, *tensors: Tensor | None
     ) -> tuple[Tensor, ...]:
         wanted, saved = tensors[: plans.outputs], tensors[plans.outputs :]
-        given, kept = plans.split(saved)
-        found = passes.backward(plans, plans.given(given, reverse), kept, wanted, with_x, samples)
+        given, kept = plans.split(saved, form.low)
+        found = engine_backward(plans, plans.given(given, form), kept, wanted, with_x, samples)
         return tuple(gradient for gradient in found if gradient is not None)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
-        ctx.plans, ctx.reverse, ctx.with_x, ctx.samples, *tensors = inputs
+        ctx.plans, ctx.form, ctx.with_x, ctx.samples, *tensors = inputs
         ctx.save_for_backward(*tensors[: ctx.plans.outputs + ctx.plans.inputs])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         plans: Compiled = ctx.plans
         tensors = ctx.saved_tensors
-        pure = _Pure(plans, ctx.reverse, ctx.with_x, tensors)
+        pure = _Pure(plans, ctx.form, ctx.with_x, tensors)
         function = pure.gradients if ctx.samples == 0 else pure.of_samples(ctx.samples)
         found = iter(_pulled(function, pure.values, gradients))
         given = [next(found) if t is not None else None for t in tensors[: plans.outputs + plans.leaves]]
@@ -104,13 +106,13 @@ class Gradients(Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        plans, reverse, with_x, samples, *tensors = arguments
+        plans, form, with_x, samples, *tensors = arguments
         count, dims = info.batch_size, in_dims[4:]
         axes = mapped.axes_backward(plans, tensors, dims)
         if not mapped.foldable(axes, dims):
             return mapped.each(Gradients, count, in_dims, arguments)
         folded = mapped.fold(tensors, axes, dims, count)
-        found = Gradients.apply(plans, reverse, with_x, count * max(samples, 1), *folded)
+        found = Gradients.apply(plans, form, with_x, count * max(samples, 1), *folded)
         leaves = tensors[plans.outputs : plans.outputs + plans.leaves]
         there = [n for n, present in enumerate(_present(plans, leaves, with_x)) if present]
         parameters = 0 if samples else None  # their gradients have samples in front
@@ -130,9 +132,9 @@ class _Pure:
     values: what it is differentiated by: gradients wanted and leaves, those that are there.
     """
 
-    def __init__(self, plans: Compiled, reverse: bool, with_x: bool, tensors: Tensors) -> None:
+    def __init__(self, plans: Compiled, form: Form, with_x: bool, tensors: Tensors) -> None:
         self.plans = plans
-        self.reverse = reverse
+        self.form = form
         self.with_x = with_x
         self.tensors = tensors
         self.places = [n for n, t in enumerate(tensors[: plans.outputs + plans.leaves]) if t is not None]
@@ -174,7 +176,7 @@ class _Pure:
         def outputs(*values: Tensor) -> tuple[Tensor, ...]:
             for leaf, value in zip(leaves, values, strict=True):
                 given[leaf] = value
-            sequences, finals = reference.run(plans.program, plans.given(given, self.reverse))
+            sequences, finals = reference.run(plans.program, plans.given(given, self.form))
             return tuple((*sequences, *finals)[n] for n in wanted)
 
         found = _pulled(outputs, [given[leaf] for leaf in leaves], [tensors[n] for n in wanted])

@@ -49,7 +49,7 @@ def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tenso
     if torch.compiler.is_compiling():
         results = operators.run(plans, given, keep)
     elif keep or autograd.transformed():
-        results = autograd.Recurrence.apply(plans, given.reverse, *tensors)
+        results = autograd.Recurrence.apply(plans, given.form, *tensors)
     else:
         results = passes.forward(plans, given, keep=False).flat(plans)
     shown = len(plans.shown)

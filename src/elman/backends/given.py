@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -12,12 +13,24 @@ from torch import Tensor
 from elman.program import Program, Stream
 
 
+@dataclass(frozen=True)
+class Form:
+    """How a run is walked, apart from its tensors. (No tuple: `vmap` would take it apart.)
+
+    reverse: each sequence from its last step to its first. low: with little memory, see `blocks`.
+    """
+
+    reverse: bool = False
+    low: bool = False
+
+
 class Given(NamedTuple):
     """The arguments of `elman.backends.recurrence`.
 
     x: (T, B, I). parameters: by name. states: (B, W) each, or None for zeros. masks: by name, (B, W) or
     (T, B, W). lengths: (B,) or None. resets: (T, B) or None. all_states: whether every state is handed out
-    at every step. restart: the states after a reset, as `states`; None: those.
+    at every step. low: whether with little memory, see `blocks`. restart: the states after a reset, as
+    `states`; None: those.
     """
 
     x: Tensor
@@ -28,7 +41,13 @@ class Given(NamedTuple):
     resets: Tensor | None = None
     reverse: bool = False
     all_states: bool = False
+    low: bool = False
     restart: Sequence[Tensor | None] | None = None
+
+    @property
+    def form(self) -> Form:
+        """What `tensors` leaves out."""
+        return Form(self.reverse, self.low)
 
     def tensors(self, program: Program) -> list[Tensor | None]:
         """All tensors: first those a gradient may be asked for, x, the parameters and the states; then the
@@ -38,7 +57,7 @@ class Given(NamedTuple):
         return [self.x, *parameters, *self.states, *masks, self.lengths, self.resets]
 
     @staticmethod
-    def of(program: Program, tensors: Sequence[Tensor | None], reverse: bool, all_states: bool) -> Given:
+    def of(program: Program, tensors: Sequence[Tensor | None], form: Form, all_states: bool) -> Given:
         """Back from `tensors`."""
         given: list[Any] = list(tensors)
         states = 1 + len(program.parameters)
@@ -50,9 +69,18 @@ class Given(NamedTuple):
             {m.name: t for m, t in zip(program.masks, given[masks:-2], strict=True)},
             given[-2],
             given[-1],
-            reverse,
+            form.reverse,
             all_states,
+            form.low,
         )
+
+
+def without_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """x (T, B, I) with zeros past each length: what stands there must not matter, NaN included."""
+    if lengths is None:
+        return x
+    steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
+    return x.masked_fill((steps >= lengths.to(x.device)).unsqueeze(2), 0.0)
 
 
 def sizes_of(program: Program, given: Given) -> dict[str, int]:

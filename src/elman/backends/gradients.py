@@ -20,41 +20,42 @@ def parameter_gradients(
     given: Given,
     kept: Results,
     adjoints: Adjoints,
-    spans: Spans | None = None,
-) -> dict[str, Tensor]:
-    """The gradient of every parameter.
+    spans: Spans | None,
+    totals: Totals,
+) -> None:
+    """Add the gradient of every parameter to `totals`.
 
     For y_t = W a_t + b with gradient d_t at y_t: dW = Σ_t d_tᵀ a_t and db = Σ_t d_t, over all steps and
     sequences; the stashes hold the d_t side by side, the sums their Σ_t.
     """
-    found = _Gradients(given)
     initial = {s.name: t for s, t in zip(plans.program.states, given.states, strict=True)}
     states = list(initial)
     jobs = []
     for part in plan.weights:
         d = adjoints.stash[part.stash][..., part.columns.start : part.columns.stop]
         before = part.operand.kind == "state"
-        a = kept.sequences[part.operand.name] if before else _same_step(plan, part.operand, given, kept)
+        a = kept.sequences[part.operand.name] if before else same_step(plan, part.operand, given, kept)
         edge = initial[part.operand.name] if before else None
         if before and spans is not None:  # other spans than the first begin from an initial state too
             a, edge, before = previous(given, spans, a, states.index(part.operand.name)), None, False
-        out, add = found.rows(part.weight, part.row0, d.shape[2])
+        out, add = totals.rows(part.weight, part.row0, d.shape[2])
         job = OuterJob(d, a, edge, before, out, add)
         jobs += [job] if part.heads == 1 else _by_heads(job, part)
     native.outer(jobs, given)
     for part in plan.vectors:
         columns = part.columns
-        out, add = found.rows(part.parameter, part.row0, columns.stop - columns.start)
+        out, add = totals.rows(part.parameter, part.row0, columns.stop - columns.start)
         rows = adjoints.sums[columns.start : columns.stop]
         out.add_(rows) if add else out.copy_(rows)
-    return {name: found.whole(name) for name in given.parameters}
 
 
-class _Gradients:
-    """The parameters' gradients, filled block of rows by block of rows."""
+class Totals:
+    """The parameters' gradients, filled block of rows by block of rows; with `samples`, each for so many
+    samples by itself, which stand in front."""
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: Given, samples: int = 0) -> None:
         self.given = given
+        self.samples = samples
         self.tensors: dict[str, Tensor] = {}
         self.filled: dict[str, list[range]] = {}
 
@@ -70,9 +71,22 @@ class _Gradients:
         self.filled[name].append(wanted)
         return self.tensors[name][row0 : row0 + count], add
 
+    def add(self, name: str, row0: int, rows: Tensor) -> None:
+        """Add rows (samples, ·, …); the first that cover all of a gradient become it."""
+        shape = self.given.parameters[name].shape
+        if name not in self.tensors and rows.shape[1:] == shape:
+            self.tensors[name] = rows
+            return
+        if name not in self.tensors:
+            self.tensors[name] = rows.new_zeros(self.samples, *shape)
+        self.tensors[name][:, row0 : row0 + rows.shape[1]] += rows
+
     def whole(self, name: str) -> Tensor:
         """The gradient; zeros where nothing arrived."""
-        return self.tensors[name] if name in self.tensors else torch.zeros_like(self.given.parameters[name])
+        if name in self.tensors:
+            return self.tensors[name]
+        parameter = self.given.parameters[name]
+        return parameter.new_zeros((self.samples, *parameter.shape) if self.samples else parameter.shape)
 
 
 def _by_heads(job: OuterJob, part: WeightGradient) -> list[OuterJob]:
@@ -87,7 +101,7 @@ def _by_heads(job: OuterJob, part: WeightGradient) -> list[OuterJob]:
     return jobs
 
 
-def _same_step(plan: AdjointPlan, source: Source, given: Given, kept: Results) -> Tensor:
+def same_step(plan: AdjointPlan, source: Source, given: Given, kept: Results) -> Tensor:
     """The operand of a product at every step, where it is no state before the step."""
     if source.kind == "x":
         return given.x

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elman.backends import passes
-from elman.backends.given import Given, initial_states, sizes_of
+from elman.backends import blocks, passes
+from elman.backends.given import Form, Given, initial_states, sizes_of
 from elman.backends.tensors import Compiled, Results
 
 
@@ -26,7 +26,7 @@ def run(plans: Compiled, given: Given, keep: bool) -> list[Tensor]:
     ]
     masks = [given.masks[m.name] for m in program.masks]
     ends = given.lengths, given.resets
-    return recurrence(program.key, plans.all_states, leaves, masks, *ends, given.reverse, keep)
+    return recurrence(program.key, plans.all_states, leaves, masks, *ends, given.reverse, given.low, keep)
 
 
 @torch.library.custom_op("elman::recurrence", mutates_args=())
@@ -38,19 +38,22 @@ def recurrence(
     lengths: Tensor | None,
     resets: Tensor | None,
     reverse: bool,
+    low: bool,
     keep: bool,
 ) -> list[Tensor]:
     """`passes.forward`; `program` is the key of a prepared Program, `leaves` are x, parameters and states."""
     plans = Compiled.by_key(program, all_states)
-    given = plans.given([*leaves, *masks, lengths, resets], reverse)
-    return passes.forward(plans, given, keep).flat(plans)
+    given = plans.given([*leaves, *masks, lengths, resets], Form(reverse, low))
+    results = blocks.engine_forward(plans, given) if keep else passes.forward(plans, given, keep=False)
+    return results.flat(plans)
 
 
 @recurrence.register_fake
-def _(program, all_states, leaves, masks, lengths, resets, reverse, keep):  # type: ignore[no-untyped-def]
+def _(program, all_states, leaves, masks, lengths, resets, reverse, low, keep):  # type: ignore[no-untyped-def]
     plans = Compiled.by_key(program, all_states)
-    given = plans.given([*leaves, *masks, lengths, resets], reverse)
-    return Results.empty(plans, sizes_of(plans.program, given), given.x, keep).flat(plans)
+    given = plans.given([*leaves, *masks, lengths, resets], Form(reverse, low))
+    count = blocks.count(given) if keep and low else None
+    return Results.empty(plans, sizes_of(plans.program, given), given.x, keep, count).flat(plans)
 
 
 @torch.library.custom_op("elman::recurrence_backward", mutates_args=())
@@ -63,23 +66,24 @@ def recurrence_backward(
     lengths: Tensor | None,
     resets: Tensor | None,
     reverse: bool,
+    low: bool,
     kept: Sequence[Tensor],
     with_x: bool,
 ) -> list[Tensor]:
     """`passes.backward`: the gradients of x (with `with_x`), the parameters and the states."""
     plans = Compiled.by_key(program, all_states)
-    given = plans.given([*leaves, *masks, lengths, resets], reverse)
-    found = passes.backward(plans, given, Results.from_flat(plans, kept), gradients, with_x)
+    given = plans.given([*leaves, *masks, lengths, resets], Form(reverse, low))
+    found = blocks.engine_backward(plans, given, Results.from_flat(plans, kept, low), gradients, with_x)
     return [gradient for gradient in found if gradient is not None]
 
 
 @recurrence_backward.register_fake
-def _(program, all_states, gradients, leaves, masks, lengths, resets, reverse, kept, with_x):  # type: ignore[no-untyped-def]
+def _(program, all_states, gradients, leaves, masks, lengths, resets, reverse, low, kept, with_x):  # type: ignore[no-untyped-def]
     return [leaf.new_empty(leaf.shape) for leaf in leaves[0 if with_x else 1 :]]
 
 
 def _save(ctx: Any, inputs: tuple, output: list[Tensor]) -> None:
-    ctx.program, ctx.all_states, leaves, masks, lengths, resets, ctx.reverse, _ = inputs
+    ctx.program, ctx.all_states, leaves, masks, lengths, resets, ctx.reverse, ctx.low, _ = inputs
     ctx.counts = len(leaves), len(masks)
     ctx.save_for_backward(*leaves, *masks, lengths, resets, *output)
 
@@ -92,9 +96,19 @@ def _differentiate(ctx: Any, gradients: list[Tensor | None]) -> tuple:
     wanted = gradients[: Compiled.by_key(ctx.program, ctx.all_states).outputs]
     with_x = ctx.needs_input_grad[2][0]
     found = recurrence_backward(
-        ctx.program, ctx.all_states, wanted, leaves, masks, lengths, resets, ctx.reverse, kept, with_x
+        ctx.program,
+        ctx.all_states,
+        wanted,
+        leaves,
+        masks,
+        lengths,
+        resets,
+        ctx.reverse,
+        ctx.low,
+        kept,
+        with_x,
     )
-    return None, None, found if with_x else [None, *found], [None] * m, None, None, None, None
+    return None, None, found if with_x else [None, *found], [None] * m, None, None, None, None, None
 
 
 recurrence.register_autograd(_differentiate, setup_context=_save)

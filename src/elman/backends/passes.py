@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
 from elman.backends import native
 from elman.backends.given import Given, project_streams, sizes_of
-from elman.backends.gradients import input_gradient, parameter_gradients
+from elman.backends.gradients import Totals, input_gradient, parameter_gradients
+from elman.backends.samples import sample_gradients
 from elman.backends.spans import Spans
 from elman.backends.tensors import Adjoints, Compiled, Results, adjoint_arrays, forward_arrays
 
 
-def forward(plans: Compiled, given: Given, keep: bool) -> Results:
-    """The states over time and at the end; with `keep` also what the backward pass reads."""
+def forward(plans: Compiled, given: Given, keep: bool, into: Mapping[str, Tensor] | None = None) -> Results:
+    """The states over time and at the end; with `keep` also what the backward pass reads.
+
+    into: where to write the states over time that are handed out; None: to new tensors.
+    """
     sizes = sizes_of(plans.program, given)
     inside = plans.inside(given.x.shape[1])
     plan = plans.forward(sizes, keep, inside).plan
-    results = Results.empty(plans, sizes, given.x, keep)
+    results = Results.empty(plans, sizes, given.x, keep, into=into)
     streams = [] if inside else project_streams(plans.program, given)
     spans = Spans.of(given)
     if spans is None:
@@ -43,21 +48,43 @@ def backward(
 
     gradients: of the sequences handed out and of the final states (None: zero).
 
-    `kept` is what `forward` returned. Without `with_x`, the gradient of x is not computed.
+    `kept` is what `forward` returned. Without `with_x`, the gradient of x is not computed. With `samples`,
+    those of parameters are taken for each of so many parts of the batch by itself: (samples, their shape).
     """
-    if samples:
-        raise NotImplementedError("gradients of each sample are not served yet")
-    inside = with_x and plans.inside(given.x.shape[1])
-    plan = plans.adjoint(sizes_of(plans.program, given), inside)
+    totals = Totals(given, samples)
+    found = walk_back(plans, given, kept, gradients, with_x, totals)
+    of_states = [None if s is None else g for s, g in zip(given.states, found.states, strict=True)]
+    return [found.x, *(totals.whole(name) for name in given.parameters), *of_states]
+
+
+class Found(NamedTuple):
+    """Gradients of x, of the states before the walk, and of those after resets where they are others."""
+
+    x: Tensor | None
+    states: Sequence[Tensor]
+    restarts: Sequence[Tensor | None]
+
+
+def walk_back(
+    plans: Compiled,
+    given: Given,
+    kept: Results,
+    gradients: Sequence[Tensor | None],
+    with_x: bool,
+    totals: Totals,
+) -> Found:
+    """As `backward`, with the gradients of parameters added to `totals`."""
+    inside, by_row = with_x and plans.inside(given.x.shape[1]), totals.samples > 0
+    plan = plans.adjoint(sizes_of(plans.program, given), inside, by_row)
     streams = project_streams(plans.program, given) if plans.reads_streams else []
     spans = Spans.of(given)
-    adjoints = Adjoints.empty(plan, given.x, kept.finals, inside, None if spans is None else len(spans.table))
+    rows = None if spans is None else len(spans.table)
+    adjoints = Adjoints.empty(plan, given.x, kept.finals, inside, rows, by_row)
     arrays = adjoint_arrays(plans, plan.plan, given, streams, kept, gradients, adjoints, spans)
     native.run(plan.plan, arrays, given, not given.reverse, None if spans is None else spans.table)
     of_x = input_gradient(plans, given, adjoints) if with_x and not inside else adjoints.x
-    of_parameters = parameter_gradients(plans, plan, given, kept, adjoints, spans)
-    of_states = adjoints.initial
-    if spans is not None:
-        of_states = [spans.summed(gradient, given.x.shape[1]) for gradient in of_states]
-    there = [None if s is None else g for s, g in zip(given.states, of_states, strict=True)]
-    return [of_x, *of_parameters.values(), *there]
+    add = sample_gradients if by_row else parameter_gradients
+    add(plans, plan, given, kept, adjoints, spans, totals)
+    if spans is None:
+        return Found(of_x, adjoints.initial, [None] * len(given.states))
+    return Found(of_x, *spans.to_states(given, adjoints.initial))

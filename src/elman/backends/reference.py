@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elman.backends.given import Given, initial_states, linear, project_streams
+from elman.backends.given import Given, initial_states, linear, project_streams, without_padding
 from elman.program import Program
 from elman.program.graph import Instruction, Product, Value
 
@@ -45,6 +45,7 @@ _MATH = TorchMath()
 
 def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """The loop over time; results as `elman.backends.recurrence` returns them."""
+    given = given._replace(x=without_padding(given.x, given.lengths))
     streams = project_streams(program, given)
     initial = current = initial_states(program, given)
     shown = len(current) if given.all_states else 1

@@ -69,9 +69,21 @@ class Spans(NamedTuple):
         rows[self.last] = value
         return rows
 
-    def summed(self, rows: Tensor, batch: int) -> Tensor:
-        """Values (N, W) of spans added for each sequence: (B, W)."""
-        return rows.new_zeros(batch, rows.shape[1]).index_add_(0, self.table[:, 0], rows)
+    def to_states(
+        self, given: Given, rows: Sequence[Tensor]
+    ) -> tuple[Sequence[Tensor], Sequence[Tensor | None]]:
+        """Gradients (N, W) of the states before spans as those of the states before the walk (B, W), and of
+        those after resets where these are others."""
+        if given.restart is None:
+            return [self._summed(r) for r in rows], [None] * len(rows)
+        first = [r[self.first] for r in rows]
+        for r in rows:
+            r[self.first] = 0.0
+        return first, [self._summed(r) for r in rows]
+
+    def _summed(self, rows: Tensor) -> Tensor:
+        """Rows of spans added for each sequence."""
+        return rows.new_zeros(len(self.first), rows.shape[1]).index_add_(0, self.table[:, 0], rows)
 
 
 def previous(given: Given, spans: Spans | None, sequence: Tensor, number: int) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
-from elman.backends.given import Given
+from elman.backends.given import Form, Given
 from elman.backends.spans import Spans
 from elman.program import Program
 from elman.program.adjoint import adjoint
@@ -60,14 +60,14 @@ class Compiled:
             cls._by_key[key, True] = Compiled(compiled.program, True)
         return cls._by_key[key, True]
 
-    def given(self, tensors: Sequence[Tensor | None], reverse: bool) -> Given:
+    def given(self, tensors: Sequence[Tensor | None], form: Form) -> Given:
         """Back from `Given.tensors`."""
-        return Given.of(self.program, tensors, reverse, self.all_states)
+        return Given.of(self.program, tensors, form, self.all_states)
 
-    def split(self, tensors: Sequence[Tensor | None]) -> tuple[Sequence[Tensor | None], Results]:
+    def split(self, tensors: Sequence[Tensor | None], low: bool) -> tuple[Sequence[Tensor | None], Results]:
         """`Given.tensors` and, behind them, what was kept."""
         kept: Sequence[Any] = tensors[self.inputs :]
-        return tensors[: self.inputs], Results.from_flat(self, kept)
+        return tensors[: self.inputs], Results.from_flat(self, kept, low)
 
     def inside(self, batch: int) -> bool:
         """Whether x is projected within the loop: with enough rows for the engine's product to run at its
@@ -82,11 +82,12 @@ class Compiled:
             self._forward[key] = forward_plan(self.program, sizes, adjoint, inside)
         return self._forward[key]
 
-    def adjoint(self, sizes: Mapping[str, int], inside: bool) -> AdjointPlan:
-        """The adjoint plan of those sizes; with `inside`, the one that also gives the gradient of x."""
-        key = (*sizes.values(), inside)
+    def adjoint(self, sizes: Mapping[str, int], inside: bool, by_row: bool = False) -> AdjointPlan:
+        """The adjoint plan of those sizes; with `inside`, the one that also gives the gradient of x; with
+        `by_row`, one that takes no sums."""
+        key = (*sizes.values(), inside, by_row)
         if key not in self._adjoint:
-            self._adjoint[key] = adjoint_plan(self.program, sizes, self.derived, inside)
+            self._adjoint[key] = adjoint_plan(self.program, sizes, self.derived, inside, by_row)
         return self._adjoint[key]
 
 
@@ -99,34 +100,53 @@ def compiled(program: Program, all_states: bool = False) -> Compiled:
 
 class Results(NamedTuple):
     """What the forward pass writes: states over time (T, B, W) by name, those that are handed out first; each
-    final state (B, W); and for the backward pass the saved values (T, B, S)."""
+    final state (B, W); and for the backward pass the saved values (T, B, S), or in their place, with little
+    memory, the states before each block but the first (N - 1, B, W)."""
 
     sequences: Mapping[str, Tensor]
     finals: Sequence[Tensor]
     saved: Tensor | None
+    checkpoints: Sequence[Tensor] = ()
 
     @staticmethod
-    def empty(plans: Compiled, sizes: Mapping[str, int], x: Tensor, keep: bool) -> Results:
-        """Uninitialised tensors; those for the backward pass only with `keep`."""
+    def empty(
+        plans: Compiled,
+        sizes: Mapping[str, int],
+        x: Tensor,
+        keep: bool,
+        blocks: int | None = None,
+        into: Mapping[str, Tensor] | None = None,
+    ) -> Results:
+        """Uninitialised tensors; those for the backward pass only with `keep`.
+
+        blocks: their number, with little memory. into: sequences handed out that are there already.
+        """
         steps, batch = x.shape[:2]
         states = plans.program.states
         widths = {state.name: sizes[state.width] for state in states}
-        names = (*plans.shown, *plans.kept_states) if keep else plans.shown
-        sequences = {name: x.new_empty(steps, batch, widths[name]) for name in names}
+        names = (*plans.shown, *plans.kept_states) if keep and blocks is None else plans.shown
+        sequences = into or {name: x.new_empty(steps, batch, widths[name]) for name in names}
         finals = [x.new_empty(batch, width) for width in widths.values()]
+        if blocks is not None:
+            rest = [x.new_empty(max(blocks - 1, 0), batch, width) for width in widths.values()]
+            return Results(sequences, finals, None, rest)
         width = sum(sizes[value.width] for value in plans.derived.saved)
         return Results(sequences, finals, x.new_empty(steps, batch, width) if keep else None)
 
     def flat(self, plans: Compiled) -> list[Tensor]:
-        """As a list: sequences handed out, finals, further sequences, saved."""
+        """As a list: sequences handed out, finals, and what was kept: further sequences and saved values, or
+        the states between blocks."""
         sequences, shown = list(self.sequences.values()), len(plans.shown)
         further = sequences[shown:] if self.saved is None else [*sequences[shown:], self.saved]
-        return [*sequences[:shown], *self.finals, *further]
+        return [*sequences[:shown], *self.finals, *further, *self.checkpoints]
 
     @staticmethod
-    def from_flat(plans: Compiled, tensors: Sequence[Tensor]) -> Results:
-        """Back from the list of a run with `keep`."""
+    def from_flat(plans: Compiled, tensors: Sequence[Tensor], low: bool) -> Results:
+        """Back from the list of a run with `keep`, and with little memory where `low`."""
         shown, end = len(plans.shown), len(plans.shown) + len(plans.program.states)
+        if low:
+            shown_ones = dict(zip(plans.shown, tensors, strict=False))
+            return Results(shown_ones, tensors[shown:end], None, tensors[end:])
         names = (*plans.shown, *plans.kept_states)
         sequences = dict(zip(names, (*tensors[:shown], *tensors[end:-1]), strict=True))
         return Results(sequences, tensors[shown:end], tensors[-1])
@@ -153,13 +173,15 @@ class Adjoints(NamedTuple):
 
     @staticmethod
     def empty(
-        plan: AdjointPlan, x: Tensor, finals: Sequence[Tensor], inside: bool, rows: int | None
+        plan: AdjointPlan, x: Tensor, finals: Sequence[Tensor], inside: bool, rows: int | None, by_row: bool
     ) -> Adjoints:
-        """Uninitialised tensors; `rows`: of the initial states, where sequences are cut."""
+        """Uninitialised tensors; `rows`: of the initial states, where sequences are cut. With `by_row` the
+        sums have not been taken, they are (T, B, ·)."""
         steps, batch = x.shape[:2]
         stash = {name: x.new_empty(steps, batch, width) for name, width in plan.stashes.items()}
         initial = [f.new_empty(len(f) if rows is None else rows, f.shape[1]) for f in finals]
-        return Adjoints(stash, x.new_empty(plan.sums), initial, x.new_empty(x.shape) if inside else None)
+        sums = x.new_empty((steps, batch, plan.sums) if by_row else (plan.sums,))
+        return Adjoints(stash, sums, initial, x.new_empty(x.shape) if inside else None)
 
 
 def adjoint_arrays(

@@ -191,7 +191,7 @@ def check_lengths(lengths: Any, steps: int, batch: int) -> Tensor:
 
     Raises:
         ArgumentError: not integers, not one for each sequence, or a value outside 0 .. T. The values are not
-            looked at while torch.compile traces, where they are not known.
+            looked at while torch.compile traces or `vmap` maps them, where they are not known.
     """
     try:
         values = torch.as_tensor(lengths)
@@ -213,7 +213,7 @@ def check_lengths(lengths: Any, steps: int, batch: int) -> Tensor:
             got=tuple(values.shape),
             remedy="If batch and time are swapped, look at the layer's batch_first.",
         )
-    if not torch.compiler.is_compiling():
+    if not torch.compiler.is_compiling() and not torch._C._functorch.is_functorch_wrapped_tensor(values):
         _check_range(values, steps)
     return values.to(device="cpu", dtype=torch.int64)
 

@@ -106,9 +106,10 @@ def forward_plan(
 
 
 def adjoint_plan(
-    program: Program, sizes: Mapping[str, int], adjoint: Adjoint, inside: bool = False
+    program: Program, sizes: Mapping[str, int], adjoint: Adjoint, inside: bool = False, by_row: bool = False
 ) -> AdjointPlan:
-    """The plan of the adjoint step; with `inside`, one that also gives the gradient of x (role `dx`)."""
+    """The plan of the adjoint step; with `inside`, one that also gives the gradient of x (role `dx`); with
+    `by_row`, one whose buffer of sums takes what is to be added at every row and step instead."""
     graph = inline_adjoint(program, adjoint) if inside else adjoint.graph
     plan = _empty_plan(program, graph, sizes)
     inputs = _common_inputs(program, graph, plan)
@@ -136,9 +137,12 @@ def adjoint_plan(
     for value, homes in stash.homes.items():
         stores[value] = [*(Port(numbers[name], start) for name, start in homes), *stores.get(value, [])]
     sums = _Sums(program, graph, sizes)
-    sums_buffer = plan.add("sums", "", "sum", sums.width) if sums.homes else -1
+    place = "sequence" if by_row else "sum"
+    sums_buffer = plan.add("sums", "", place, sums.width) if sums.homes else -1
     totals = tuple((value, Port(sums_buffer, start)) for value, start in sums.homes.items())
-    schedule(graph, plan, Layout(inputs, stores, totals))
+    for value, port in totals if by_row else ():
+        stores[value] = [*stores.get(value, []), port]
+    schedule(graph, plan, Layout(inputs, stores, () if by_row else totals))
     weights = stash.gradients(adjoint)
     return AdjointPlan(plan, saved, stash.widths, sums.width, weights, tuple(sums.gradients))
 
