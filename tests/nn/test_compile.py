@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounterWithBackend
 
 import elman.nn
 
@@ -47,3 +48,25 @@ def test_one_graph_through_inductor() -> None:
     torch._dynamo.reset()
     model = Model("auto")
     check(model, torch.compile(model, fullgraph=True), 3, False)
+
+
+@pytest.mark.parametrize("memory", ["fast", "low"])
+def test_all_options_and_other_numbers_of_steps(memory: str) -> None:
+    """Resets, lengths, masks and all states in one graph, and one more for any other number of steps."""
+    torch._dynamo.reset()
+    layer = elman.nn.LSTM(3, 4, bidirectional=True, zoneout=0.2, backend="engine", memory=memory).eval()
+    graphs = CompileCounterWithBackend("aot_eager")
+
+    def run(x: Tensor, lengths: Tensor, resets: Tensor) -> Tensor:
+        sequences, (h, c) = layer(x, lengths=lengths, resets=resets, all_states=True)
+        return torch.stack([s.square().sum() for s in sequences]).sum() + (h * c).sum()
+
+    compiled = torch.compile(run, fullgraph=True, backend=graphs)
+    for steps in (5, 7, 9, 12):
+        x = torch.randn(steps, 3, 3, requires_grad=True)
+        given = x, torch.randint(steps + 1, (3,)), torch.rand(steps, 3) > 0.6
+        leaves = [x, *layer.parameters()]
+        results = [torch.autograd.grad(f(*given), leaves) for f in (run, compiled)]
+        for plain, other in zip(*results, strict=True):
+            torch.testing.assert_close(plain, other, atol=1e-6, rtol=1e-6)
+    assert graphs.frame_count == 2

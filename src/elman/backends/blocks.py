@@ -6,8 +6,8 @@ Blocks are numbered in the order of the walk. Dimensions: N blocks of at most �
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -75,15 +75,23 @@ def _backward(
     return [of_x, *(totals.whole(name) for name in given.parameters), *there]
 
 
+def _size(steps: int) -> int:
+    """⌈√T⌉ for T > 0; T may be a symbol of torch.compile's."""
+    root: Any = torch.sym_sqrt(torch.sym_max(steps - 1, 0))
+    return 1 + torch.sym_int(root)
+
+
 def count(given: Given) -> int:
-    """N."""
-    return len(_ranges(given))
+    """N; a symbol where T is one."""
+    steps = given.x.shape[0]
+    size = _size(steps)
+    return (steps + size - 1) // size
 
 
 def _ranges(given: Given) -> list[range]:
     """The steps of each block, in the order of the walk."""
     steps = given.x.shape[0]
-    size = math.isqrt(max(steps - 1, 0)) + 1
+    size = _size(steps)
     if given.reverse:
         return [range(max(stop - size, 0), stop) for stop in range(steps, 0, -size)]
     return [range(start, min(start + size, steps)) for start in range(0, steps, size)]

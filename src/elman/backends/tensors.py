@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from torch import Tensor
 
 from elman.backends.given import Form, Given
@@ -128,7 +129,7 @@ class Results(NamedTuple):
         sequences = into or {name: x.new_empty(steps, batch, widths[name]) for name in names}
         finals = [x.new_empty(batch, width) for width in widths.values()]
         if blocks is not None:
-            rest = [x.new_empty(max(blocks - 1, 0), batch, width) for width in widths.values()]
+            rest = [x.new_empty(torch.sym_max(blocks - 1, 0), batch, width) for width in widths.values()]
             return Results(sequences, finals, None, rest)
         width = sum(sizes[value.width] for value in plans.derived.saved)
         return Results(sequences, finals, x.new_empty(steps, batch, width) if keep else None)

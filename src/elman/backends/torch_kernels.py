@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from elman import cells
 from elman.backends import reference
-from elman.backends.given import Given, initial_states
+from elman.backends.given import Form, Given, initial_states
 from elman.program import Program
 
 #: torch warns where weights are copied side by side, and where oneDNN is not used; neither is ours to mend
@@ -149,7 +149,7 @@ class _Twice(Function):
             return None, None, None, *gradients, *[None] * len(ctx.saved_tensors)
         # as tensors of their own: where one was computed from another, that way is not this node's
         given = [None if t is None else t.view_as(t) for t in ctx.saved_tensors]
-        sequences, finals = reference.run(ctx.program, Given.of(ctx.program, given, ctx.reverse, False))
+        sequences, finals = reference.run(ctx.program, Given.of(ctx.program, given, Form(ctx.reverse), False))
         pairs = [(o, g) for o, g in zip((*sequences, *finals), gradients, strict=True) if g is not None]
         wanted = [n for n, t in enumerate(given) if t is not None and t.requires_grad]
         outputs, weights = zip(*pairs, strict=True)

@@ -213,7 +213,7 @@ def check_lengths(lengths: Any, steps: int, batch: int) -> Tensor:
             got=tuple(values.shape),
             remedy="If batch and time are swapped, look at the layer's batch_first.",
         )
-    if not torch.compiler.is_compiling() and not torch._C._functorch.is_functorch_wrapped_tensor(values):
+    if not torch.compiler.is_compiling() and not torch._C._are_functorch_transforms_active():
         _check_range(values, steps)
     return values.to(device="cpu", dtype=torch.int64)
 
