@@ -62,7 +62,7 @@ struct Port {
 //   segment's rows of the weight are that many equal parts; part n of the output takes the n-th part of each segment:
 //   transposed = false:  M_n[k, n'] = weight[row0 + n', k]            k < columns = K / heads
 //   transposed = true:   M_n[k, n'] = weight[row0 + row of k, n']     n' < columns = width / heads
-// start: zeros, or bias (a Vector port of G * width values), or what `out` already holds (accumulate).
+// start: zeros, or bias (a Vector port of G * width values), or what `out` already holds (accumulate), or both added.
 struct Segment {
     Port port;
     int64_t length;

@@ -21,7 +21,7 @@ constexpr int kRowTile = 4, kPanel = 3, kFewRows = 2, kFewPanel = 6;
 constexpr int kRowTile = 4, kPanel = 2, kFewRows = 2, kFewPanel = 4;
 #endif
 
-enum class Start { zero, bias, held };
+enum class Start { zero, bias, held, both };  // both: the bias added to what is held
 
 struct TileCall {
     const Real* a[kRowTile];
@@ -59,6 +59,15 @@ void tile(const TileCall& call) {
             for (int v = 0; v < NV - 1; ++v) sum[r][v] = load(from + v * kLanes);
             const Real* last = from + (NV - 1) * kLanes;
             sum[r][NV - 1] = tail == kLanes ? load(last) : load_part(last, tail);
+        }
+        if (call.start == Start::both) {
+#pragma GCC unroll 16
+            for (int v = 0; v < NV; ++v) {
+                const Real* from = call.bias + v * kLanes;
+                const Vec bias = v < NV - 1 || tail == kLanes ? load(from) : load_part(from, tail);
+#pragma GCC unroll 16
+                for (int r = 0; r < R; ++r) sum[r][v] = sum[r][v] + bias;
+            }
         }
     }
     const Real* a[R];

@@ -58,18 +58,22 @@ Prepared::Prepared(const Plan& plan, const Run& run, const Isa& isa, Arena& aren
       arena_(arena),
       ranges_(ranges),
       few_rows_(most_rows <= isa.few_rows),
+      when_(when_to_run(plan)),
       view_of_(plan.buffers.size() * 2, -1) {
     int64_t widest = 1;
     for (const Buffer& buffer : plan.buffers) widest = std::max(widest, buffer.width);
     zeros_ = arena_.get<Real>(widest);
     std::memset(zeros_, 0, static_cast<size_t>(widest) * sizeof(Real));
     stages_ = arena_.get<StageRecord>(static_cast<int64_t>(plan.stages.size()));
+    const bool some = std::any_of(when_.begin(), when_.end(), [](When when) { return when != When::step; });
+    while (some && block_ * std::max<int64_t>(most_rows, 1) < kBlockRows) block_ *= 2;
     std::vector<char> barriers(plan.stages.size(), 0);
     if (ranges > 1) barriers = place_barriers(plan);
     for (size_t s = 0; s < plan.stages.size(); ++s) {
         const Stage& stage = plan.stages[s];
-        stages_[s] = stage.is_product ? product_record(stage.product) : vector_record(stage.vector);
+        stages_[s] = stage.is_product ? product_record(stage.product, when_[s]) : vector_record(stage.vector);
         stages_[s].barrier = barriers[s] != 0;
+        stages_[s].when = when_[s];
     }
 }
 
@@ -91,7 +95,7 @@ const int64_t* Prepared::split_lanes(int64_t width) {
     return bounds;
 }
 
-StageRecord Prepared::product_record(const ProductStage& product) {
+StageRecord Prepared::product_record(const ProductStage& product, When when) {
     StageRecord record = {};
     record.is_product = true;
     record.bounds = split_lanes(product.width);
@@ -108,6 +112,7 @@ StageRecord Prepared::product_record(const ProductStage& product) {
     record.out = this->record(product.out);
     record.bias = product.has_bias ? this->record(product.bias) : PortRecord{-1, 0};
     record.accumulate = product.accumulate;
+    record.few_rows = few_rows_ && (when == When::step || block_ == 1);
     lay_panels(product, record);
     return record;
 }
@@ -115,8 +120,7 @@ StageRecord Prepared::product_record(const ProductStage& product) {
 // Panels never cross a gate, a head or a range; those of one gate, head and range are as even as can be (8 vectors:
 // 3, 3, 2).
 void Prepared::lay_panels(const ProductStage& product, StageRecord& record) {
-    record.few_rows = few_rows_;
-    const int64_t most = few_rows_ ? isa_.few_rows_panel_vectors : isa_.panel_vectors;
+    const int64_t most = record.few_rows ? isa_.few_rows_panel_vectors : isa_.panel_vectors;
     const int64_t part = product.width / product.heads;
     int64_t inner = 0;
     for (const Segment& segment : product.segments) inner += slots_of(segment.length / product.heads, run_.bf16);
@@ -229,11 +233,14 @@ void Prepared::first_rows(View& view, const Port& port, const Rows& rows, std::v
     if (buffer.place == Place::Scratch || (buffer.place == Place::State && main.data == nullptr)) {
         // A State alternates between two copies; so does Scratch where other threads may still read the last step's.
         const int64_t stride = row_stride(buffer.width), copy = times(stride, count);
-        const int64_t copies = buffer.place == Place::State || ranges_ > 1 ? 2 : 1;
+        // What comes early holds all steps of a block.
+        const bool early = buffer.place == Place::Scratch && holds_block(port.buffer);
+        const int64_t copies = early ? block_ : buffer.place == Place::State || ranges_ > 1 ? 2 : 1;
         Real* data = arena_.get<Real>(times(copy, copies));
         poison(data, copy * copies);
-        if (buffer.place == Place::Scratch) scratch.push_back({data, copy * copies});
-        view.slot = copies == 2 ? copy : 0;
+        if (buffer.place == Place::Scratch && !early) scratch.push_back({data, copy * copies});
+        view.slot = copy;
+        view.mask = copies - 1;
         for (int64_t r = 0; r < count; ++r) view.first[r] = data + r * stride;
         return;
     }
@@ -245,6 +252,14 @@ void Prepared::first_rows(View& view, const Port& port, const Rows& rows, std::v
     }
 }
 
+// Whether an early stage writes there.
+bool Prepared::holds_block(int32_t buffer) const {
+    if (block_ == 1) return false;
+    for (size_t s = 0; s < when_.size(); ++s)
+        if (when_[s] == When::early && plan_.stages[s].product.out.buffer == buffer) return true;
+    return false;
+}
+
 // Both sides of a State walk the same memory: the second view takes the rows of the first.
 View Prepared::view(const Port& port, const Rows& rows, const View* other_side, std::vector<ScratchRecord>& scratch) {
     const Place place = plan_.buffers[static_cast<size_t>(port.buffer)].place;
@@ -254,6 +269,7 @@ View Prepared::view(const Port& port, const Rows& rows, const View* other_side, 
     if (other_side != nullptr) {
         view.first = other_side->first;
         view.slot = other_side->slot;
+        view.mask = other_side->mask;
     } else {
         first_rows(view, port, rows, scratch);
     }
@@ -285,6 +301,8 @@ Walk Prepared::walk(const Rows& rows) {
     }
     walk.active = active;
     walk.stages = stages_;
+    walk.block = block_;
+    walk.late = std::find(when_.begin(), when_.end(), When::late) != when_.end();
     walk.stage_count = static_cast<int32_t>(plan_.stages.size());
     walk.view_count = static_cast<int32_t>(views_.size());
     walk.views = arena_.get<View>(walk.view_count);
@@ -318,10 +336,13 @@ Walk Prepared::share(const Walk& walk, int64_t rows) {
 void Prepared::private_views(Walk& walk, int64_t rows) {
     walk.registers = arena_.get<Real>(registers_);
     walk.slots = arena_.get<Real*>(slots_);
+    const int64_t at_once = times(rows, block_);
     walk.pairs_stride = row_stride(pairs_);
-    walk.pairs = arena_.get<Real>(times(walk.pairs_stride, rows));
-    walk.pair_rows = arena_.get<Real*>(rows);
-    for (int64_t r = 0; r < rows; ++r) walk.pair_rows[r] = walk.pairs + r * walk.pairs_stride;
+    walk.pairs = arena_.get<Real>(times(walk.pairs_stride, at_once));
+    walk.pair_rows = arena_.get<Real*>(at_once);
+    for (int64_t r = 0; r < at_once; ++r) walk.pair_rows[r] = walk.pairs + r * walk.pairs_stride;
+    walk.block_a = arena_.get<Real*>(at_once);
+    walk.block_out = arena_.get<Real*>(at_once);
     std::vector<SumRecord> sums;
     for (int32_t v = 0; v < walk.view_count; ++v) {
         View& view = walk.views[v];
@@ -345,7 +366,7 @@ void Prepared::private_views(Walk& walk, int64_t rows) {
 
 const Real* Prepared::next_of(const Walk& walk, int32_t buffer, int64_t row, int64_t k) const {
     const View& view = walk.views[view_of_[static_cast<size_t>(buffer) * 2 + static_cast<size_t>(Side::Next)]];
-    return view.first[row] + k * view.step + (k & 1) * view.slot;
+    return view.first[row] + k * view.step + (k & view.mask) * view.slot;
 }
 
 }  // namespace ELMAN_SPACE

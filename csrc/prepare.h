@@ -24,6 +24,9 @@ std::vector<Rows> deal(const std::vector<Span>& spans, int parts);
 // Whether some vector stage takes a mean over its rows.
 bool has_mean(const Plan& plan);
 
+// For each stage: whether it may run for a block of steps at once, before or after them.
+std::vector<When> when_to_run(const Plan& plan);
+
 // For each stage: whether the threads of a hidden split must wait before it.
 std::vector<char> place_barriers(const Plan& plan);
 
@@ -49,6 +52,8 @@ class Prepared {
     Arena& arena_;
     int ranges_;
     bool few_rows_;
+    int64_t block_ = 1;                    // steps that early and late stages take at once
+    std::vector<When> when_;
     Real* zeros_;
     std::vector<int32_t> view_of_;         // (buffer, side) -> view or -1
     std::vector<Port> views_;              // view -> its buffer and side
@@ -60,7 +65,8 @@ class Prepared {
     int32_t view_index(const Port& port);
     PortRecord record(const Port& port) { return {view_index(port), port.column}; }
     const int64_t* split_lanes(int64_t width);
-    StageRecord product_record(const ProductStage& product);
+    bool holds_block(int32_t buffer) const;
+    StageRecord product_record(const ProductStage& product, When when);
     void lay_panels(const ProductStage& product, StageRecord& record);
     void pack(const ProductStage& product, Panel& panel);
     StageRecord vector_record(const VectorStage& vector);

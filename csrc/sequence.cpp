@@ -17,7 +17,7 @@ void move_views(const Walk& walk, int64_t k, int64_t rows) {
         if (view.shift < 0 && k == 0) inside = 0;
         if (view.shift > 0) inside = walk.active[k + 1];
         const int64_t j = k + view.shift;
-        const int64_t offset = j * view.step + (j & 1) * view.slot;
+        const int64_t offset = j * view.step + (j & view.mask) * view.slot;
         for (int64_t r = 0; r < inside; ++r) view.now[r] = view.first[r] + offset;
         for (int64_t r = inside; r < rows; ++r) view.now[r] = view.edge[r];
     }
@@ -28,7 +28,7 @@ int64_t tiles_of_step(const Walk& walk, int64_t rows) {
     int64_t tiles = 0;
     for (int32_t s = 0; s < walk.stage_count; ++s) {
         const StageRecord& stage = walk.stages[s];
-        if (!stage.is_product) continue;
+        if (!stage.is_product || (walk.block > 1 && stage.when != When::step)) continue;
         const int64_t tile_rows = stage.few_rows ? kFewRows : kRowTile;
         int64_t blocks = 0, panels = 0;
         for (int32_t i = 0; i < stage.segment_count; ++i)
@@ -41,37 +41,44 @@ int64_t tiles_of_step(const Walk& walk, int64_t rows) {
 }
 
 // A segment's rows as pairs, head by head.
-void pair_rows(const Walk& walk, const StageRecord& stage, const SegmentRecord& segment, int64_t rows) {
+void pair_rows(const Walk& walk, const StageRecord& stage, const SegmentRecord& segment, Real* const* from,
+               int64_t rows) {
 #if ELMAN_PAIRS
-    Real* const* from = walk.views[segment.port.view].now;
     for (int64_t r = 0; r < rows; ++r)
         for (int64_t head = 0; head < stage.heads; ++head)
             make_pairs(from[r] + segment.port.column + head * segment.values, segment.values,
                        walk.pair_rows[r] + head * segment.length);
 #else
-    (void)walk, (void)stage, (void)segment, (void)rows;
+    (void)walk, (void)stage, (void)segment, (void)from, (void)rows;
 #endif
 }
 
-void product(const Walk& walk, const StageRecord& stage, int64_t rows, Ahead& ahead) {
-    const View* views = walk.views;
+// `out` are the rows of the result, rows_of(segment) those of its operands, as many.
+template <class RowsOf>
+void product(const Walk& walk, const StageRecord& stage, Real* const* out, int64_t rows, RowsOf rows_of, Ahead& ahead) {
     BlockCall block;
     block.ahead = &ahead;
-    block.out = views[stage.out.view].now;
+    block.out = out;
     block.out_column = stage.out.column;
     block.rows = rows;
     block.pairs = stage.pairs;
-    block.bias = stage.bias.view < 0 ? nullptr : views[stage.bias.view].now[0] + stage.bias.column;
-    block.start = stage.accumulate ? Start::held : (block.bias ? Start::bias : Start::zero);
+    block.bias = stage.bias.view < 0 ? nullptr : walk.views[stage.bias.view].now[0] + stage.bias.column;
+    if (stage.accumulate)
+        block.start = block.bias ? Start::both : Start::held;
+    else
+        block.start = block.bias ? Start::bias : Start::zero;
     block.panel_row = 0;
     for (int32_t s = 0; s < stage.segment_count; ++s) {
         const SegmentRecord& segment = stage.segments[s];
-        if (stage.pairs) pair_rows(walk, stage, segment, rows);
-        block.a = stage.pairs ? walk.pair_rows : views[segment.port.view].now;
+        block.a = rows_of(segment);
+        if (stage.pairs) {
+            pair_rows(walk, stage, segment, block.a, rows);
+            block.a = walk.pair_rows;
+        }
         const int64_t column = stage.pairs ? 0 : segment.port.column;
+        block.a_part = segment.length;
         for (int64_t k = 0; k < segment.length; k += kBlock) {
             block.a_column = column + k;
-            block.a_part = segment.length;
             block.inner = segment.length - k < kBlock ? segment.length - k : kBlock;
             for (int32_t i = walk.first_range; i < walk.range_count; i += walk.range_step)
                 product_block(block, stage.panels + stage.panel_start[i],
@@ -79,6 +86,35 @@ void product(const Walk& walk, const StageRecord& stage, int64_t rows, Ahead& ah
             block.panel_row += block.inner;
             block.start = Start::held;
         }
+    }
+}
+
+void step_product(const Walk& walk, const StageRecord& stage, int64_t rows, Ahead& ahead) {
+    const auto now = [&](const SegmentRecord& segment) { return walk.views[segment.port.view].now; };
+    product(walk, stage, walk.views[stage.out.view].now, rows, now, ahead);
+}
+
+// The rows of a view over steps first .. last.
+int64_t rows_of_block(const Walk& walk, const View& view, int64_t first, int64_t last, Real** to) {
+    int64_t count = 0;
+    for (int64_t k = first; k <= last; ++k) {
+        const int64_t offset = k * view.step + (k & view.mask) * view.slot;
+        for (int64_t r = 0; r < walk.active[k]; ++r) to[count++] = view.first[r] + offset;
+    }
+    return count;
+}
+
+// All stages of that kind, for steps first .. last.
+void block_products(const Walk& walk, When when, int64_t first, int64_t last, Ahead& ahead) {
+    for (int32_t s = 0; s < walk.stage_count; ++s) {
+        const StageRecord& stage = walk.stages[s];
+        if (stage.when != when) continue;
+        const int64_t rows = rows_of_block(walk, walk.views[stage.out.view], first, last, walk.block_out);
+        const auto gathered = [&](const SegmentRecord& segment) {
+            rows_of_block(walk, walk.views[segment.port.view], first, last, walk.block_a);
+            return walk.block_a;
+        };
+        product(walk, stage, walk.block_out, rows, gathered, ahead);
     }
 }
 
@@ -129,13 +165,22 @@ void walk_sequences(Walk& walk) {
         poison_scratch(walk);
         move_views(walk, k, rows);
         ahead.start(walk, k + 1, tiles_of_step(walk, rows));
+        if (walk.block > 1 && k % walk.block == 0) {
+            const int64_t last = k + walk.block <= walk.steps ? k + walk.block - 1 : walk.steps - 1;
+            block_products(walk, When::early, k, last, ahead);
+        }
         for (int32_t s = 0; s < walk.stage_count; ++s) {
             const StageRecord& stage = walk.stages[s];
+            if (walk.block > 1 && stage.when != When::step) continue;
             if (walk.barrier && stage.barrier) wait_for_others(*walk.barrier, walk.team);
             if (stage.is_product)
-                product(walk, stage, rows, ahead);
+                step_product(walk, stage, rows, ahead);
             else
                 vectors(walk, stage, rows);
+        }
+        if (walk.block > 1 && walk.late && (k % walk.block == walk.block - 1 || k + 1 == walk.steps)) {
+            if (walk.barrier) wait_for_others(*walk.barrier, walk.team);
+            block_products(walk, When::late, k / walk.block * walk.block, k, ahead);
         }
         added += rows;
         if (added >= kSumEvery || k + 1 == walk.steps) {

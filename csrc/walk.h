@@ -12,17 +12,19 @@ constexpr int64_t kChunk = 256;     // lanes that the vector machine takes throu
 constexpr int64_t kSumEvery = 32;   // rows added in Real before a Sum's partial goes into its double total
 constexpr int64_t kBlock = 256;     // inner dimension that one pass over a panel covers
 constexpr int64_t kOuterDepth = 256;  // rows that one pass over a block of a weight's gradient covers
+constexpr int64_t kBlockRows = 16;  // rows that are worth a product of their own
 constexpr int64_t kAlign = kCacheLine;  // rows and panels start at multiples of so many values (64 bytes)
 
 // One (buffer, side) as the rows of one walk see it. At step k row r stands at
-//   first[r] + j * step + (j & 1) * slot,   j = k + shift
+//   first[r] + j * step + (j & mask) * slot,   j = k + shift
 // or at edge[r], where j falls outside the row's steps (Previous at k = 0, Shifted on the last step).
 struct View {
     Real** first;
     Real** edge;   // null unless shift != 0
     Real** now;    // pointers of the current step
     int64_t step;   // floats from step to step, negative when time is reversed
-    int64_t slot;   // floats between the two copies of a double buffer
+    int64_t slot;   // floats between the copies of a buffer that has several,
+    int64_t mask;   // and their number less one
     int32_t shift;  // Previous -1, Shifted +1, else 0
     bool fixed;     // `now` never changes
     bool ahead;     // worth fetching a step ahead: the caller's memory, not touched a step ago
@@ -52,8 +54,12 @@ struct Panel {
     int64_t head;     // which part of each segment it takes
 };
 
+// When a stage runs: at its step; for a block of steps before the first of them; or after the last.
+enum class When : int32_t { step, early, late };
+
 struct StageRecord {
     bool is_product;
+    When when;
     bool barrier;             // wait for the other threads of a hidden split before this stage
     const int64_t* bounds;    // lanes bounds[i] .. bounds[i+1] belong to range i
     // product
@@ -95,6 +101,10 @@ struct Walk {
     int32_t view_count;
     const StageRecord* stages;
     int32_t stage_count;
+    int64_t block;          // steps that early and late stages take at once, a power of two
+    Real** block_a;         // room for the rows of a block
+    Real** block_out;
+    bool late;              // whether there are late stages
     int32_t first_range, range_step, range_count;  // the lane ranges that are this thread's
     Barrier* barrier;       // null when no other thread walks these rows
     int32_t team;

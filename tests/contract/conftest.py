@@ -7,14 +7,6 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from elman.backends import tensors
-
-
-@pytest.fixture(params=[1, 10**6], ids=["inside", "before"])
-def projections(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine projects x within the loop over time, and before it."""
-    monkeypatch.setattr(tensors, "MANY_ROWS", request.param)
-
 
 @pytest.fixture
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

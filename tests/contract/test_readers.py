@@ -179,7 +179,7 @@ def assert_close(found: dict[str, Tensor], oracle: dict[str, Tensor], dtype: tor
 
 
 @needs_engine
-@pytest.mark.usefixtures("poisoned", "projections")
+@pytest.mark.usefixtures("poisoned")
 @pytest.mark.parametrize("steps", [0, 1, 5])
 @pytest.mark.parametrize("hidden", [1, 7, 63])
 @pytest.mark.parametrize("case", cases(), ids=str)
@@ -244,7 +244,7 @@ class Novelty(Cell):
 
 
 @needs_engine
-@pytest.mark.usefixtures("poisoned", "projections")
+@pytest.mark.usefixtures("poisoned")
 def test_a_new_cell_is_picked_up() -> None:
     before = cases()
     cells.register("novelty", Novelty)

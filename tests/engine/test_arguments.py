@@ -112,7 +112,6 @@ PRODUCTS = {
     "out: buffer 2 (Vector) cannot be written": {"out": (2, 0, 0), "gates": 1, "width": 4},
     "out: buffer 3 (Sum) cannot be written": {"out": (3, 0, 0), "gates": 1, "width": 4},
     "out: buffer 5 (Shifted) cannot be written": {"out": (5, 0, 0), "gates": 1, "width": 4},
-    "expected either a bias or accumulate, got both": {"bias": (2, 0, 0), "accumulate": True, "gates": 1},
     "bias: columns 0 + 8 lie outside buffer 2 of width 4": {"bias": (2, 0, 0)},
     "bias: expected a Vector, buffer 0 is a Sequence": {"bias": (0, 0, 0), "gates": 1},
     "out: reads columns 0 + 8 of buffer 4 (Scratch) before all of them are written": {"accumulate": True},

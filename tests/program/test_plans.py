@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from elman import cells
-from elman.backends import engine, native, recurrence, tensors
+from elman.backends import engine, native, recurrence
 from elman.cells import Cell, State, layer_norm, sigmoid, tanh
 from oracles import plans as interpreter
 from oracles.states import reached
@@ -74,7 +74,6 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("many_rows", [1, 16], ids=["inside", "before"])
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 @pytest.mark.parametrize(
     ("lengths", "resets"),
@@ -83,8 +82,7 @@ CASES = [
 )
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 @pytest.mark.parametrize("cell", [c for _, c in CASES], ids=[n for n, _ in CASES])
-def test_plans_match_the_reference(cell, reverse, lengths, resets, bias, many_rows, monkeypatch):
-    monkeypatch.setattr(tensors, "MANY_ROWS", many_rows)
+def test_plans_match_the_reference(cell, reverse, lengths, resets, bias, monkeypatch):
     monkeypatch.setattr(native, "run", interpreter.run)
     monkeypatch.setattr(native, "outer", interpreter.outer)
     monkeypatch.setattr(engine, "obstacle", lambda *_: "")

@@ -1,4 +1,4 @@
-"""What leaves the loop backward through time: gradients of weights and of x, each one large product."""
+"""What leaves the loop backward through time: the gradients of weights, each one large product."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from elman.backends import native
-from elman.backends.given import Given, stream_rows
+from elman.backends.given import Given
 from elman.backends.native import OuterJob
 from elman.backends.spans import Spans, previous
 from elman.backends.tensors import Adjoints, Compiled, Results
@@ -110,25 +110,3 @@ def same_step(plan: AdjointPlan, source: Source, given: Given, kept: Results) ->
     assert kept.saved is not None  # the forward pass kept what is read here
     columns = plan.saved[int(source.name)]
     return kept.saved[..., columns.start : columns.stop]
-
-
-def input_gradient(plans: Compiled, given: Given, adjoints: Adjoints) -> Tensor:
-    """dx (T, B, I): the streams' gradients back through their projections."""
-    total = None
-    for stream in plans.program.streams:
-        part = adjoints.stash[stream.name]
-        if stream.weight is not None:
-            weight = given.parameters[stream.weight]
-            rows = weight[stream_rows(plans.program, stream, weight)]
-            part = (
-                part @ rows if stream.heads == 1 else _back_by_heads(part, rows, stream.count, stream.heads)
-            )
-        total = part if total is None else total + part
-    assert total is not None  # every Program has a stream
-    return total
-
-
-def _back_by_heads(gradient: Tensor, weight: Tensor, gates: int, heads: int) -> Tensor:
-    """Gradients (…, gates · W) back through a block-diagonal weight (gates · W, C / heads): (…, C)."""
-    blocks, parts = weight.unflatten(0, (gates, heads, -1)), gradient.unflatten(-1, (gates, heads, -1))
-    return torch.einsum("...gnw,gnwc->...nc", parts, blocks).flatten(-2)

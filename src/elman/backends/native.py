@@ -164,9 +164,9 @@ def outer(jobs: Sequence[OuterJob], given: Given) -> None:
     for job in jobs:
         m, n = job.out.shape
         d, a = handed.address(job.d, (steps, batch, m)), handed.address(job.a, (steps, batch, n))
-        out = handed.address(job.out, (m, n))
+        handed.address(job.out, (m, n))  # checked
         edge = handed.address(job.edge, (batch, n))
-        addresses.append((d, a, edge, m, n, job.before, (out[0], out[2]), job.add))
+        addresses.append((d, a, edge, m, n, job.before, (job.out.data_ptr(), job.out.stride(0)), job.add))
     run = _engine.outer if given.x.dtype is torch.float32 else _engine.outer64
     run(addresses, steps, batch, given.lengths, given.reverse, torch.get_num_threads())
 

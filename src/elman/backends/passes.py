@@ -8,8 +8,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from elman.backends import native
-from elman.backends.given import Given, project_streams, sizes_of
-from elman.backends.gradients import Totals, input_gradient, parameter_gradients
+from elman.backends.given import Given, sizes_of
+from elman.backends.gradients import Totals, parameter_gradients
 from elman.backends.samples import sample_gradients
 from elman.backends.spans import Spans
 from elman.backends.tensors import Adjoints, Compiled, Results, adjoint_arrays, forward_arrays
@@ -21,17 +21,15 @@ def forward(plans: Compiled, given: Given, keep: bool, into: Mapping[str, Tensor
     into: where to write the states over time that are handed out; None: to new tensors.
     """
     sizes = sizes_of(plans.program, given)
-    inside = plans.inside(given.x.shape[1])
-    plan = plans.forward(sizes, keep, inside).plan
+    plan = plans.forward(sizes, keep).plan
     results = Results.empty(plans, sizes, given.x, keep, into=into)
-    streams = [] if inside else project_streams(plans.program, given)
     spans = Spans.of(given)
     if spans is None:
-        native.run(plan, forward_arrays(plans, plan, given, streams, results), given, given.reverse)
+        native.run(plan, forward_arrays(plans, plan, given, results), given, given.reverse)
         return results
     ends = [final.new_empty(len(spans.table), final.shape[1]) for final in results.finals]
     cut = results._replace(finals=ends)
-    arrays = forward_arrays(plans, plan, given._replace(states=spans.initial(given)), streams, cut)
+    arrays = forward_arrays(plans, plan, given._replace(states=spans.initial(given)), cut)
     native.run(plan, arrays, given, given.reverse, spans.table)
     return results._replace(finals=[end[spans.last] for end in ends])
 
@@ -74,17 +72,15 @@ def walk_back(
     totals: Totals,
 ) -> Found:
     """As `backward`, with the gradients of parameters added to `totals`."""
-    inside, by_row = with_x and plans.inside(given.x.shape[1]), totals.samples > 0
-    plan = plans.adjoint(sizes_of(plans.program, given), inside, by_row)
-    streams = project_streams(plans.program, given) if plans.reads_streams else []
+    by_row = totals.samples > 0
+    plan = plans.adjoint(sizes_of(plans.program, given), with_x, by_row)
     spans = Spans.of(given)
     rows = None if spans is None else len(spans.table)
-    adjoints = Adjoints.empty(plan, given.x, kept.finals, inside, rows, by_row)
-    arrays = adjoint_arrays(plans, plan.plan, given, streams, kept, gradients, adjoints, spans)
+    adjoints = Adjoints.empty(plan, given.x, kept.finals, with_x, rows, by_row)
+    arrays = adjoint_arrays(plans, plan.plan, given, kept, gradients, adjoints, spans)
     native.run(plan.plan, arrays, given, not given.reverse, None if spans is None else spans.table)
-    of_x = input_gradient(plans, given, adjoints) if with_x and not inside else adjoints.x
     add = sample_gradients if by_row else parameter_gradients
     add(plans, plan, given, kept, adjoints, spans, totals)
     if spans is None:
-        return Found(of_x, adjoints.initial, [None] * len(given.states))
-    return Found(of_x, *spans.to_states(given, adjoints.initial))
+        return Found(adjoints.x, adjoints.initial, [None] * len(given.states))
+    return Found(adjoints.x, *spans.to_states(given, adjoints.initial))

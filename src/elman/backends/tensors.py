@@ -16,9 +16,6 @@ from elman.program.graph import instructions
 from elman.program.plans import AdjointPlan, ForwardPlan, adjoint_plan, forward_plan
 from elman.program.schedule import Plan
 
-#: sequences from which on x is projected within the loop over time
-MANY_ROWS = 16
-
 
 class Compiled:
     """A Program with its adjoint, and its plans for each set of sizes; made once for each Program, and once
@@ -46,8 +43,6 @@ class Compiled:
             for s in program.states[len(self.shown) :]
             if ("state", s.name) in read or ("after", s.name) in read
         )
-        #: whether the backward pass reads the projections of x
-        self.reads_streams = any(kind == "stream" for kind, _ in read)
         self._forward: dict[tuple, ForwardPlan] = {}
         self._adjoint: dict[tuple, AdjointPlan] = {}
 
@@ -70,25 +65,19 @@ class Compiled:
         kept: Sequence[Any] = tensors[self.inputs :]
         return tensors[: self.inputs], Results.from_flat(self, kept, low)
 
-    def inside(self, batch: int) -> bool:
-        """Whether x is projected within the loop: with enough rows for the engine's product to run at its
-        rate, and where the backward pass does not read the projections."""
-        return batch >= MANY_ROWS and not self.reads_streams
-
-    def forward(self, sizes: Mapping[str, int], keep: bool, inside: bool) -> ForwardPlan:
+    def forward(self, sizes: Mapping[str, int], keep: bool) -> ForwardPlan:
         """The forward plan of those sizes; with `keep`, the one that stores for the backward pass."""
-        key = (*sizes.values(), keep, inside)
+        key = (*sizes.values(), keep)
         if key not in self._forward:
-            adjoint = self.derived if keep else None
-            self._forward[key] = forward_plan(self.program, sizes, adjoint, inside)
+            self._forward[key] = forward_plan(self.program, sizes, self.derived if keep else None)
         return self._forward[key]
 
-    def adjoint(self, sizes: Mapping[str, int], inside: bool, by_row: bool = False) -> AdjointPlan:
-        """The adjoint plan of those sizes; with `inside`, the one that also gives the gradient of x; with
+    def adjoint(self, sizes: Mapping[str, int], with_x: bool, by_row: bool = False) -> AdjointPlan:
+        """The adjoint plan of those sizes; `with_x`, the one that also gives the gradient of x; with
         `by_row`, one that takes no sums."""
-        key = (*sizes.values(), inside, by_row)
+        key = (*sizes.values(), with_x, by_row)
         if key not in self._adjoint:
-            self._adjoint[key] = adjoint_plan(self.program, sizes, self.derived, inside, by_row)
+            self._adjoint[key] = adjoint_plan(self.program, sizes, self.derived, with_x, by_row)
         return self._adjoint[key]
 
 
@@ -153,11 +142,9 @@ class Results(NamedTuple):
         return Results(sequences, tensors[shown:end], tensors[-1])
 
 
-def forward_arrays(
-    plans: Compiled, plan: Plan, given: Given, streams: Sequence[Tensor], to: Results
-) -> list[Any]:
+def forward_arrays(plans: Compiled, plan: Plan, given: Given, to: Results) -> list[Any]:
     """One entry for each buffer of a forward plan."""
-    found = _shared(plans, given, streams) | {("saved", ""): to.saved}
+    found = _shared(given) | {("saved", ""): to.saved}
     for state, initial, final in zip(plans.program.states, given.states, to.finals, strict=True):
         found["state", state.name] = (initial, to.sequences.get(state.name), final)
     return [found.get((b.role, b.name)) for b in plan.buffers]
@@ -174,7 +161,7 @@ class Adjoints(NamedTuple):
 
     @staticmethod
     def empty(
-        plan: AdjointPlan, x: Tensor, finals: Sequence[Tensor], inside: bool, rows: int | None, by_row: bool
+        plan: AdjointPlan, x: Tensor, finals: Sequence[Tensor], with_x: bool, rows: int | None, by_row: bool
     ) -> Adjoints:
         """Uninitialised tensors; `rows`: of the initial states, where sequences are cut. With `by_row` the
         sums have not been taken, they are (T, B, ·)."""
@@ -182,14 +169,13 @@ class Adjoints(NamedTuple):
         stash = {name: x.new_empty(steps, batch, width) for name, width in plan.stashes.items()}
         initial = [f.new_empty(len(f) if rows is None else rows, f.shape[1]) for f in finals]
         sums = x.new_empty((steps, batch, plan.sums) if by_row else (plan.sums,))
-        return Adjoints(stash, sums, initial, x.new_empty(x.shape) if inside else None)
+        return Adjoints(stash, sums, initial, x.new_empty(x.shape) if with_x else None)
 
 
 def adjoint_arrays(
     plans: Compiled,
     plan: Plan,
     given: Given,
-    streams: Sequence[Tensor],
     kept: Results,
     gradients: Sequence[Tensor | None],
     to: Adjoints,
@@ -197,7 +183,7 @@ def adjoint_arrays(
 ) -> list[Any]:
     """One entry for each buffer of an adjoint plan; `gradients`: of the sequences handed out and the final
     states."""
-    found = _shared(plans, given, streams) | {("saved", ""): kept.saved, ("sums", ""): to.sums}
+    found = _shared(given) | {("saved", ""): kept.saved, ("sums", ""): to.sums}
     found |= {("stash", name): tensor for name, tensor in to.stash.items()} | {("dx", ""): to.x}
     found |= {("gradient", name): g for name, g in zip(plans.shown, gradients, strict=False)}
     of_finals, initial = gradients[len(plans.shown) :], given.states
@@ -211,11 +197,11 @@ def adjoint_arrays(
     return [found.get((b.role, b.name)) for b in plan.buffers]
 
 
-def _shared(plans: Compiled, given: Given, streams: Sequence[Tensor]) -> dict[tuple[str, str], Any]:
+def _shared(given: Given) -> dict[tuple[str, str], Any]:
     found: dict[tuple[str, str], Any] = {
         ("parameter", name): tensor for name, tensor in given.parameters.items()
     }
     found["stream", "x"] = given.x
     for name, mask in given.masks.items():
         found["mask", name] = mask if mask.dim() == 3 else mask.expand(given.x.shape[0], -1, -1)
-    return found | {("stream", s.name): t for s, t in zip(plans.program.streams, streams, strict=False)}
+    return found

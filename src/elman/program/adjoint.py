@@ -49,7 +49,7 @@ def adjoint(program: Program, all_states: bool = False) -> Adjoint:
 def _choose_saved(program: Program, needed: set[Value]) -> tuple[Value, ...]:
     """Values to store: what is dear, what weight gradients read, and what cannot be had from those."""
     graph = program.graph
-    at_hand = set(graph.inputs.values()) | set(graph.outputs.values())
+    at_hand = (set(graph.inputs.values()) | set(graph.outputs.values())) - program.projected
     read_later = {node.operands[0] for node in products(graph)}
     producers = graph.producers()
 
@@ -60,12 +60,13 @@ def _choose_saved(program: Program, needed: set[Value]) -> tuple[Value, ...]:
     wanted = [
         v for node in graph.nodes for v in results(node) if v in needed | read_later and v not in at_hand
     ]
-    saved = [v for v in wanted if stored(v)]
+    saved = [v for v in graph.inputs.values() if v in program.projected & needed]
+    saved += [v for v in wanted if stored(v)]
 
     def follows(value: Value) -> bool:
         if value in at_hand or value in saved:
             return True
-        node = producers[value]
+        node = producers.get(value)
         return isinstance(node, Instruction) and node.op.cheap and all(follows(v) for v in node.operands)
 
     for value in wanted:
@@ -84,7 +85,8 @@ class _Derivation:
         self.graph = Graph()
         self.gradients: dict[Value, Symbol] = {}
         self.forwards: dict[Value, Symbol] = {}
-        self.sources = program.graph.sources()
+        #: projections of x are computed in the step: those that are read back are saved like other products
+        self.sources = {v: s for v, s in program.graph.sources().items() if v not in program.projected}
         self.producers = program.graph.producers()
         self.after = {value: source.name for source, value in program.graph.outputs.items()}
 

@@ -58,6 +58,7 @@ class Product:
     transposed:  outs[0] = [operands] · W, one operand for each gate
 
     With `heads`, W is block-diagonal: part n of each gate, of so many, reads only part n of the operand.
+    `start` (schedules only): values, gate by gate, that the result is added to; it takes their place.
     """
 
     weight: str
@@ -68,6 +69,7 @@ class Product:
     bias: str | None = None
     transposed: bool = False
     heads: int = 1
+    start: tuple[Value, ...] = ()
 
 
 Node = Instruction | Product
@@ -105,7 +107,7 @@ class Graph:
         """The nodes that read each value."""
         found: dict[Value, list[Node]] = {}
         for node in self.nodes:
-            for value in node.operands:
+            for value in reads(node):
                 found.setdefault(value, []).append(node)
         return found
 
@@ -116,9 +118,14 @@ class Graph:
         for node in reversed(self.nodes):
             if any(value in live for value in results(node)):
                 kept.append(node)
-                live.update(node.operands)
+                live.update(reads(node))
         self.nodes = kept[::-1]
         self.inputs = {source: value for source, value in self.inputs.items() if value in live}
+
+
+def reads(node: Node) -> tuple[Value, ...]:
+    """The values that a node needs."""
+    return node.operands if isinstance(node, Instruction) else (*node.operands, *node.start)
 
 
 def results(node: Node) -> tuple[Value, ...]:

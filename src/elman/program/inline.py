@@ -1,5 +1,6 @@
-"""Projections of x back inside the step: for batches large enough, the engine's product within its own loop
-is faster than one large product before it, whose result would go through memory twice."""
+"""Projections of x back inside the step: the engine's product within its own loop is faster than one large
+product before it, whose result would go through memory twice. (With few sequences it takes several steps at
+once.)"""
 
 from __future__ import annotations
 

@@ -74,14 +74,9 @@ class AdjointPlan:
     vectors: tuple[VectorGradient, ...]
 
 
-def forward_plan(
-    program: Program, sizes: Mapping[str, int], adjoint: Adjoint | None, inside: bool = False
-) -> ForwardPlan:
-    """The plan of the forward step; with an `adjoint`, one that stores what the backward pass reads.
-
-    inside: project x within the step; else the projections are inputs.
-    """
-    graph = inline(program) if inside else program.graph
+def forward_plan(program: Program, sizes: Mapping[str, int], adjoint: Adjoint | None) -> ForwardPlan:
+    """The plan of the forward step; with an `adjoint`, one that stores what the backward pass reads."""
+    graph = inline(program)
     plan = _empty_plan(program, graph, sizes)
     inputs = _common_inputs(program, graph, plan)
     stores: dict[Value, list[Port]] = {}
@@ -106,11 +101,11 @@ def forward_plan(
 
 
 def adjoint_plan(
-    program: Program, sizes: Mapping[str, int], adjoint: Adjoint, inside: bool = False, by_row: bool = False
+    program: Program, sizes: Mapping[str, int], adjoint: Adjoint, with_x: bool = False, by_row: bool = False
 ) -> AdjointPlan:
-    """The plan of the adjoint step; with `inside`, one that also gives the gradient of x (role `dx`); with
+    """The plan of the adjoint step; `with_x`, one that also gives the gradient of x (role `dx`); with
     `by_row`, one whose buffer of sums takes what is to be added at every row and step instead."""
-    graph = inline_adjoint(program, adjoint) if inside else adjoint.graph
+    graph = inline_adjoint(program, adjoint) if with_x else adjoint.graph
     plan = _empty_plan(program, graph, sizes)
     inputs = _common_inputs(program, graph, plan)
     saved = _columns([sizes[value.width] for value in adjoint.saved])
@@ -130,7 +125,7 @@ def adjoint_plan(
         if source in graph.inputs:
             inputs[source] = Port(number)
         stores.setdefault(graph.outputs[source], []).append(Port(number, next=True))
-    if inside:
+    if with_x:
         stores.setdefault(graph.outputs[DX], []).append(Port(plan.add("dx", "", "sequence", sizes["I"])))
     stash = _Stash(program, graph, sizes)
     numbers = {name: plan.add("stash", name, "sequence", width) for name, width in stash.widths.items()}
@@ -157,16 +152,10 @@ def _empty_plan(program: Program, graph: Graph, sizes: Mapping[str, int]) -> Pla
 
 
 def _common_inputs(program: Program, graph: Graph, plan: Plan) -> dict[Source, Port]:
-    """Buffers for the streams, masks and per-feature parameters that a Graph reads."""
+    """Buffers for x, the masks and per-feature parameters that a Graph reads."""
     inputs: dict[Source, Port] = {}
     if X in graph.inputs:
         inputs[X] = Port(plan.add("stream", "x", "sequence", plan.sizes["I"]))
-    for stream in program.streams:
-        width = plan.sizes[stream.width]
-        sources = [Source("stream", stream.name, gate) for gate in range(stream.count)]
-        if stream.weight is not None and any(source in graph.inputs for source in sources):
-            number = plan.add("stream", stream.name, "sequence", stream.count * width)
-            inputs.update({s: Port(number, s.gate * width) for s in sources if s in graph.inputs})
     numbers: dict[str, int] = {}
     for source, value in graph.inputs.items():
         if source.kind == "mask":

@@ -125,6 +125,12 @@ class Program:
         )
 
     @cached_property
+    def projected(self) -> frozenset[Value]:
+        """The Graph's inputs that are projections of x."""
+        streams = zip(self.streams, self.stream_values, strict=True)
+        return frozenset(v for stream, values in streams if stream.weight is not None for v in values)
+
+    @cached_property
     def state_values(self) -> tuple[tuple[Value | None, Value], ...]:
         """For each state, its value before the step (None where the step does not read it) and after it."""
         graph = self.graph

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from elman.program.graph import Graph, Instruction, Node, Product, Source, Value, results
+from elman.program.fold import fold_sums
+from elman.program.graph import Graph, Instruction, Node, Product, Source, Value, reads, results
 from elman.program.instructions import lookup
 
 
@@ -89,7 +90,8 @@ class Layout:
 
 def schedule(graph: Graph, plan: Plan, layout: Layout) -> None:
     """Append to `plan` the stages that compute `graph`."""
-    _Scheduler(graph, plan, layout).run()
+    keep = {*layout.stores, *(value for value, _ in layout.sums)}
+    _Scheduler(fold_sums(graph, keep), plan, layout).run()
 
 
 class _Scheduler:
@@ -147,6 +149,9 @@ class _Scheduler:
 
     def _place(self, node: Node) -> None:
         """Give each result of a node a home in memory where it needs one; note copies to further homes."""
+        if isinstance(node, Product) and node.start:
+            self.places.update({out: self.places[s] for out, s in zip(node.outs, node.start, strict=True)})
+            return
         if isinstance(node, Product) and len(node.outs) > 1:
             width = self._width(node.outs[0])
             block = self.plan.add("scratch", node.weight, "scratch", width * len(node.outs))
@@ -194,7 +199,7 @@ class _Scheduler:
                 segments=tuple(segments),
                 out=self.places[node.outs[0]],
                 bias=bias,
-                accumulate=node in self.accumulating,
+                accumulate=node in self.accumulating or bool(node.start),
                 heads=node.heads,
             )
         )
@@ -230,7 +235,7 @@ def _stage_numbers(graph: Graph) -> dict[Node, int]:
     numbers: dict[Node, int] = {}
     ready: dict[Value, int] = {}
     for node in graph.nodes:
-        earliest = max((ready.get(v, 0) for v in node.operands), default=0)
+        earliest = max((ready.get(v, 0) for v in reads(node)), default=0)
         is_product = isinstance(node, Product)
         numbers[node] = earliest + (earliest % 2 == (0 if is_product else 1))
         ready.update(dict.fromkeys(results(node), numbers[node]))
