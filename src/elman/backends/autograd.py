@@ -58,6 +58,21 @@ class Recurrence(Function):
         return mapped.unfold(results, mapped.axes_kept(plans, results), info.batch_size)
 
 
+class Direct(Function):
+    """`Recurrence` where no transform of `torch.func` is active: what those ask of a Function costs as much
+    as a small run."""
+
+    @staticmethod
+    def forward(ctx: Any, plans: Compiled, form: Form, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+        output = Recurrence.forward(plans, form, *tensors)
+        Recurrence.setup_context(ctx, (plans, form, *tensors), output)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        return Recurrence.backward(ctx, *gradients)
+
+
 def _gradients(plans: Compiled, form: Form, with_x: bool, wanted: Tensors, saved: Tensors) -> Tensors:
     """The gradients of the leaves among `saved`, which are the tensors given and then what was kept."""
     if not (torch.is_grad_enabled() or transformed()):

@@ -48,8 +48,10 @@ def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tenso
     keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors[: plans.leaves])
     if torch.compiler.is_compiling():
         results = operators.run(plans, given, keep)
-    elif keep or autograd.transformed():
+    elif autograd.transformed():
         results = autograd.Recurrence.apply(plans, given.form, *tensors)
+    elif keep:
+        results = autograd.Direct.apply(plans, given.form, *tensors)
     else:
         results = passes.forward(plans, given, keep=False).flat(plans)
     shown = len(plans.shown)

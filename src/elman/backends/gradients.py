@@ -61,11 +61,14 @@ class Totals:
 
     def rows(self, name: str, row0: int, count: int) -> tuple[Tensor, bool]:
         """These rows, and whether they hold something already that is to be added to."""
-        parameter = self.given.parameters[name]
+        whole = self.given.parameters[name].shape[0] == count
         if name not in self.tensors:
-            make = torch.empty_like if count == len(parameter) else torch.zeros_like
-            self.tensors[name] = make(parameter, memory_format=torch.contiguous_format)
+            make = torch.empty_like if whole else torch.zeros_like
+            self.tensors[name] = make(self.given.parameters[name], memory_format=torch.contiguous_format)
             self.filled[name] = []
+            if whole:
+                self.filled[name].append(range(count))
+                return self.tensors[name], False
         wanted = range(row0, row0 + count)
         add = any(max(r.start, row0) < min(r.stop, wanted.stop) for r in self.filled[name])
         self.filled[name].append(wanted)

@@ -226,7 +226,7 @@ class _Handed:
         """(address, stride over time, stride over the batch), the last also of a matrix's rows."""
         if tensor is None:
             return None
-        if tensor.shape != shape or tensor.dtype is not self.dtype or tensor.device.type != "cpu":
+        if tensor.shape != shape or tensor.dtype is not self.dtype or not tensor.is_cpu:
             raise wrong(
                 "tensor",
                 expected=f"{name_of(self.dtype)} {shape} on the CPU",
@@ -238,6 +238,8 @@ class _Handed:
             tensor = tensor.contiguous()
             strides = tensor.stride()
         self.alive.append(tensor)
-        if len(shape) == 3 and tensor.nbytes >= _LARGE and strides[0]:  # a stride of 0: a mask of few rows
+        if len(shape) < 3:
+            return tensor.data_ptr(), 0, strides[0] if len(shape) > 1 else 0
+        if strides[0] and tensor.nbytes >= _LARGE:  # a stride of 0: a mask of few rows
             _ask_for_large_pages(tensor)
-        return tensor.data_ptr(), strides[0] if len(shape) == 3 else 0, strides[-2] if len(shape) > 1 else 0
+        return tensor.data_ptr(), strides[0], strides[1]
