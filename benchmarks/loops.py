@@ -46,6 +46,21 @@ def lstm(x: Tensor, p: Named, masks: Named) -> tuple[Tensor, tuple[Tensor, ...]]
     return torch.stack(outputs), (h, c)
 
 
+def layer_norm_lstm(x: Tensor, p: Named, masks: Named) -> tuple[Tensor, tuple[Tensor, ...]]:
+    weight = p["weight_hh_l0"].t()
+    hidden, gates = weight.shape
+    h = c = _start(x, hidden)
+    outputs = []
+    projected = F.layer_norm(F.linear(x, p["weight_ih_l0"]), (gates,), p["norm_ih_l0"], p["bias_ih_l0"])
+    for row in projected.unbind(0):
+        recurrent = F.layer_norm(h @ weight, (gates,), p["norm_hh_l0"], p["bias_hh_l0"])
+        i, f, g, o = (row + recurrent).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(F.layer_norm(c, (hidden,), p["norm_c_l0"], p["bias_c_l0"]))
+        outputs.append(h)
+    return torch.stack(outputs), (h, c)
+
+
 def peephole_lstm(x: Tensor, p: Named, masks: Named) -> tuple[Tensor, tuple[Tensor, ...]]:
     weight = p["weight_hh_l0"].t()
     pi, pf, po = p["peephole_l0"].chunk(3)

@@ -130,7 +130,7 @@ def row(kind: str, shape: Shape, context: Context, python: Path = PEERS) -> Row:
     works: dict[str, Callable[[], object]] = {
         name: partial(burst, step_of(made[name], x, y)) for name in ("elman", "torch")
     }
-    steps, notes = {}, {}
+    steps, notes, about = {}, {}, {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         np.savez(folder / "model.npz", **for_keras(kind, made["oracle"], x, y))  # type: ignore[arg-type]
@@ -146,7 +146,7 @@ def row(kind: str, shape: Shape, context: Context, python: Path = PEERS) -> Row:
                 continue
             steps[name] = int(peer.known["steps"])
             works[name] = lambda peer=peer, count=steps[name]: peer() / count
-            notes[f"{name}: how"] = _way(peer.known)
+            about[name] = _way(peer.known)
         times = measure(works, context.effort, context.mm)
     figures = {"torch / elman": Figure(times.ratio("torch", "elman"), least=OVER_TORCH[kind])}
     if steps:
@@ -161,6 +161,7 @@ def row(kind: str, shape: Shape, context: Context, python: Path = PEERS) -> Row:
         times=times.times(),
         figures=figures,
         notes=notes,
+        about=about,
     )
 
 

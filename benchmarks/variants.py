@@ -72,6 +72,7 @@ def _layer(cell: str, options: Mapping[str, Any] | None = None, **of_the_layer: 
 
 
 VARIANTS = {
+    "LSTM, layer norm": Variant(_layer("lstm", {"layer_norm": True}), "LSTM", loops.layer_norm_lstm),
     "LSTM, peepholes": Variant(_layer("lstm", {"peepholes": True}), "LSTM", loops.peephole_lstm),
     "LSTM, zoneout": Variant(_layer("lstm", zoneout=P), "LSTM", loops.lstm, zoned),
     "LSTM, variational dropout": Variant(
@@ -165,7 +166,7 @@ def row(name: str, shape: Shape, context: Context) -> Row:
             try:
                 works["compiled loop"] = stack.enter_context(compiled(name, shape, context.threads))
             except UnavailableError as unavailable:
-                notes["compiled loop"] = str(unavailable)
+                notes["compiled / elman"] = str(unavailable)
         times = measure(works, context.effort, context.mm)
     figures = {
         "over plain": Figure(times.ratio("elman", "plain cell"), most=OVER_PLAIN),

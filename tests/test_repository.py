@@ -67,7 +67,7 @@ def test_make_lists_its_targets() -> None:
         assert f"make {target} " in shown
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/engine.md"])
 def test_links_and_paths_in_the_documents_exist(name: str) -> None:
     text = (ROOT / name).read_text()
     local = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]

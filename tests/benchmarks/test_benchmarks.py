@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from benchmarks import __main__ as program
 from benchmarks import grid, markdown
 from benchmarks.sections import SECTIONS
 from elman.bench import layers, machine, report, timing
-from elman.bench.record import Figure, Row
+from elman.bench.record import Figure, Row, Times
 from elman.bench.shapes import FULL, Shape
 from elman.bench.timing import Effort, MatrixRate
 
@@ -84,12 +85,38 @@ def test_the_table_for_the_readme(mm: MatrixRate, brief: Effort) -> None:
         json.dumps(report.document({"layers": [right, wrong]}, machine.describe(), mm, True))
     )
     milliseconds = right.times["elman"].median * 1e3
-    assert markdown.markdown(content).splitlines()[2:] == [
+    lines = markdown.markdown(content).splitlines()
+    assert lines[2].startswith("**Layers beside torch.nn's.** Ratio: ")
+    assert lines[4:] == [
         "| layer | batch, time, input, hidden | inference | training |",
         "| --- | --- | --- | --- |",
         f"| RNN | 2, 3, 4, 5 | {milliseconds:.2f} ms ({right.figures['ratio'].value:.2f} ×) "
         "| wrong result, not timed |",
     ]
+
+
+def test_sections_for_the_readme(mm: MatrixRate) -> None:
+    def row(what: str, value: float, **more: Any) -> Row:
+        return Row(what, "training", TINY, figures={"a / b": Figure(value), "MB": Figure(7.4, "MB")}, **more)
+
+    mm.measure()
+    absent = Row("RNN", "training", TINY, notes={"a / b": "did not compile"})
+    content = report.document(
+        {"variants": [row("GRU", 1.5, times={"elman": Times(2e-3, 1e-3, 3e-3)}), absent], "threads": []},
+        machine.describe(),
+        mm,
+        quick=True,
+    )
+    content["sections"]["threads"] = [r.as_json() for r in (row("GRU", 3.0), row("GRU", 1.5), absent)]
+    text = markdown.markdown(json.loads(json.dumps(content)))
+    assert "| GRU | 2, 3, 4, 5 | 2.00 ms | 1.50 × | 7 MB |" in text
+    assert "| RNN | 2, 3, 4, 5 |  | did not compile |  |" in text
+    assert "| GRU | training | 2, 3, 4, 5 | 1.50 × – 3.00 × | 7 MB |" in text
+    assert "| RNN | training | 2, 3, 4, 5 | did not compile |  |" in text
+
+
+def test_every_section_has_its_table() -> None:
+    assert markdown.TABLES.keys() == SECTIONS.keys()
 
 
 def test_tables_are_written_between_the_marks() -> None:

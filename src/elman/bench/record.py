@@ -61,7 +61,8 @@ class Times:
 class Row:
     """What came of a case: either `wrong` says what does not agree with the oracle, or the rest is there.
 
-    times: by contestant; figures: by what they say; notes: words in the place of a time or figure.
+    times: by contestant; figures: by what they say; notes: words in the place of a time or figure; about:
+    more on a contestant, for the record alone.
     """
 
     what: str
@@ -73,6 +74,7 @@ class Row:
     times: Mapping[str, Times] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.what} {self.shape} {self.mode}"
