@@ -71,7 +71,7 @@ def without(plan: Plan, part: str) -> Plan:
     stages: list[Stage] = []
     for stage in plan.stages:
         stages += [stage] if part_of(plan, stage) != part else _zeros(plan, stage)
-    return Plan(plan.sizes, plan.weights, buffers, stages)
+    return replace(plan, buffers=buffers, stages=stages)
 
 
 def _zeros(plan: Plan, stage: Stage) -> Iterator[VectorStage]:
