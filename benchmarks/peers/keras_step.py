@@ -101,6 +101,10 @@ def prepare(kind: str, backend: str, threads: int, path: Path) -> tuple[Callable
         if per_execution == 0:
             check(model, given)
         steps = BATCHES if per_execution else 1
+        before = int(model.optimizer.iterations)
+        work()
+        if int(model.optimizer.iterations) - before != steps:
+            raise ValueError(f"a call takes {int(model.optimizer.iterations) - before} steps, not {steps}")
         took = quickest(work) / steps
         if best is None or took < best[0]:
             how = {"unroll": unroll, "jit_compile": jit, "steps_per_execution": per_execution, "steps": steps}
