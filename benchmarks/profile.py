@@ -249,8 +249,6 @@ def measured(threads: int, effort: Effort, console: Console) -> dict[str, Any]:
     for kind, shape in CASES:
         console.print(f"measuring {kind} {shape} ...", style="dim")
         cases.append(split(kind, shape, effort, found).as_json())
-        mm.measure()
-    found = replace(found, flops=mm.rate() * 1e9)
     content = report.document({}, machine.describe(), mm, quick=effort is QUICK)
     return {**content, "limits": found.as_json(), "cases": cases}
 
