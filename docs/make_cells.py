@@ -15,11 +15,12 @@ HEAD = """# The cells
 
 <!-- `python docs/make_cells.py` writes this page from the cells' own files; a test holds it to them. -->
 
-Each is made by name, `elman.nn.Recurrent("gru", input_size, hidden_size, reset_after=False)`, or by its class
-in `elman.nn`. I, H and P are the features of the input, of the hidden state and of a projection (the layer's
-`proj_size`); gates are blocks of a parameter's rows, counted from 0 in the equations. What stands here is for
-the default options; `print(cell.program())` and `cell.program().latex()` show any others. The first state is
-the output. `bias=False` leaves out every `bias_…`.
+Each is a layer by its class, `elman.nn.GRU(8, 64, reset_after=False)`, or by its name,
+`elman.nn.Recurrent("gru", 8, 64)`; `elman.cells.create("gru", reset_after=False)` is the cell alone.
+I, H and P are the features of the input, of the hidden state and of a projection (the layer's `proj_size`);
+gates are blocks of a parameter's rows, counted from 0 in the equations. What stands here is for the default
+options; `print(cell.program())` and `cell.program().latex()` show any others. The first state is the output.
+`bias=False` leaves out every `bias_…`.
 """
 
 

@@ -21,6 +21,16 @@ class TorchMath:
     """The namespace `m` of the instruction table, on tensors; the rest are torch's functions."""
 
     @staticmethod
+    def maximum(a: Tensor, b: Tensor) -> Tensor:
+        return torch.where(
+            (a > b) | a.isnan(), a, b
+        )  # torch.maximum halves the gradient where both are equal
+
+    @staticmethod
+    def minimum(a: Tensor, b: Tensor) -> Tensor:
+        return torch.where((a < b) | a.isnan(), a, b)
+
+    @staticmethod
     def heaviside(a: Tensor) -> Tensor:
         return (a > 0).to(a.dtype)
 

@@ -97,7 +97,8 @@ def identity(x: Symbol) -> Symbol:
 
 def softplus(x: Symbol) -> Symbol:
     """log(1 + e^x), without overflow."""
-    return relu(x) + log1p(exp(-absolute(x)))
+    size = absolute(x)
+    return 0.5 * (x + size) + log1p(exp(-size))  # relu(x) written so that the slope at 0 is a half
 
 
 def silu(x: Symbol) -> Symbol:
@@ -112,7 +113,8 @@ def gelu(x: Symbol) -> Symbol:
 
 def elu(x: Symbol) -> Symbol:
     """x where x > 0, e^x - 1 elsewhere (arXiv:1511.07289)."""
-    return select(x, x, exp(minimum(x, constant(x, 0.0))) - 1)
+    negative = select(x, constant(x, 0.0), x)  # at 0 it is x, whose slope there is the function's
+    return select(x, x, exp(negative) - 1)
 
 
 def leaky_relu(x: Symbol) -> Symbol:
