@@ -97,7 +97,7 @@ BUILDING: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: lstm(backend="cuda"),
-        "backend: unknown name 'cuda'. Valid: auto, engine, reference, torch.",
+        "backend: unknown name 'cuda'. Valid: auto, engine, reference, scan, torch.",
     ),
 ]
 

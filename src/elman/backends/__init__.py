@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from elman.backends import engine, reference, torch_kernels
+from elman.backends import engine, reference, scan, torch_kernels
 from elman.backends.choose import CHOICES, Choice, choose, explain
 from elman.backends.given import Given
 from elman.errors import unknown
@@ -47,7 +47,7 @@ def recurrence(
         resets: (T, B) bool; True at step t: a segment starts there. Before its first step (its last one where
             `reverse`) the state is the one before the whole run, and gradients reach that alone.
         reverse: walk each sequence from its last step to its first.
-        backend: "auto", or the reader: "engine", "torch" or "reference".
+        backend: "auto", or the reader: "engine", "torch", "scan" or "reference".
         memory: "fast", or "low": in training keep the states at every √T-th step only and run the rest again
             in the backward pass. The engine alone does; the other readers keep what autograd keeps.
         all_states: hand out every state at every step, rather than the first one.
@@ -69,6 +69,9 @@ def recurrence(
     beyond = _beyond(program, resets is not None, all_states)
     reader = choose(program, x.device, x.dtype, backend, beyond)
     given = Given(x, parameters, states, masks or {}, lengths, resets, reverse, all_states, memory == "low")
+    if reader == "scan":
+        inner = reference.run if engine.obstacle(program, x.device, x.dtype) else engine.run
+        return scan.run(program, given, inner)
     run = {"engine": engine.run, "torch": torch_kernels.run, "reference": reference.run}[reader]
     return run(program, given)
 

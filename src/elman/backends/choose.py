@@ -9,11 +9,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from elman.backends import engine, native, torch_kernels
+from elman.backends import engine, native, scan, torch_kernels
 from elman.errors import BackendError, unknown
 from elman.program import Program
 
-READERS = ("engine", "torch", "reference")
+READERS = ("engine", "torch", "scan", "reference")
 CHOICES = ("auto", *READERS)
 
 
@@ -29,7 +29,8 @@ def choose(
     `beyond`: what the run asks for besides a plain one, in words, such as "resets"; not all readers have it.
 
     Raises `ArgumentError` for an unknown backend and `BackendError` for a named one that cannot serve; only
-    "auto" chooses by itself, and torch's own kernels only on CUDA.
+    "auto" chooses by itself: torch's own kernels only on CUDA, "scan" only in place of the reference, since
+    on the engine its second walk costs more than two threads save.
     """
     if backend == "reference":
         return backend
@@ -38,10 +39,13 @@ def choose(
     if backend == "auto":
         if not engine.obstacle(program, device, dtype):
             return "engine"
-        on_cuda = device.type == "cuda"
-        return "torch" if on_cuda and not torch_kernels.obstacle(program, dtype, beyond) else "reference"
+        if device.type == "cuda" and not torch_kernels.obstacle(program, dtype, beyond):
+            return "torch"
+        return "reference" if scan.obstacle(program, beyond) else "scan"
     if backend == "engine":
         obstacle = engine.obstacle(program, device, dtype)
+    elif backend == "scan":
+        obstacle = scan.obstacle(program, beyond)
     else:
         obstacle = torch_kernels.obstacle(program, dtype, beyond)
     if obstacle:
@@ -72,6 +76,12 @@ def explain_choice(program: Program, device: torch.device, dtype: torch.dtype, b
         return Choice(reader, f"{native.name_of(dtype)} on the CPU, {engine.describe()}")
     if reader == "torch":
         return Choice(reader, "torch's own kernels, which on CUDA are cuDNN's")
+    if reader == "scan":
+        return Choice(
+            reader,
+            f"{engine.obstacle(program, device, dtype)} Its states enter linearly and elementwise, so "
+            "chunks of time run side by side on a loop of torch operators.",
+        )
     if device.type == "cuda":
         return Choice(
             reader,

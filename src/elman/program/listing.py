@@ -25,7 +25,15 @@ def listing(program: Program) -> str:
             lines.append(f"  {names} = {product}   before the loop, for all steps")
     for names, expression, is_product in _statements(program.graph, _plain, _infix):
         lines.append(f"  {names} = {expression}" + ("   product" if is_product else ""))
+    linear = [name for group in program.scans if _recurs(program, group) for name in group]
+    if linear:
+        lines.append(f"  linear and elementwise in {', '.join(linear)}")
     return "\n".join(lines)
+
+
+def _recurs(program: Program, group: tuple[str, ...]) -> bool:
+    """Whether a group is more than a value handed on: some state of it is seen by the step."""
+    return any(Source("state", name) in program.graph.inputs for name in group)
 
 
 def latex(program: Program) -> str:

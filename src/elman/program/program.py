@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from elman.errors import wrong
-from elman.program import listing
+from elman.program import linear, listing
 from elman.program.cost import Cost, cost
 from elman.program.graph import Graph, Source, Value
 from elman.program.starts import Init
@@ -141,6 +141,14 @@ class Program:
     def mask_values(self) -> tuple[Value, ...]:
         """For each mask, the Graph's input that it is."""
         return tuple(self.graph.inputs[Source("mask", mask.name)] for mask in self.masks)
+
+    @cached_property
+    def scans(self) -> tuple[tuple[str, ...], ...]:
+        """The groups of states that enter linearly and elementwise, each free of later ones (see `linear`).
+
+        Where they hold all states, time may be cut into stretches that are walked side by side.
+        """
+        return linear.groups(self)
 
     @cached_property
     def key(self) -> str:
