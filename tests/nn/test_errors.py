@@ -10,7 +10,7 @@ import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import elman.nn
-from elman.cells import LSTM, Cell, options
+from elman.cells import LSTM, Cell, names, options
 from elman.errors import ArgumentError
 
 X = torch.randn(4, 2, 3)
@@ -88,7 +88,7 @@ BUILDING: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: elman.nn.Recurrent("gruu", 3, 5),
-        "cell: unknown name 'gruu'. Did you mean 'gru'? Valid: gru, lstm, rnn.",
+        f"cell: unknown name 'gruu'. Did you mean 'gru'? Valid: {', '.join(sorted(names()))}.",
     ),
     (
         lambda: elman.nn.Recurrent(Own, 3, 5),  # type: ignore[arg-type]

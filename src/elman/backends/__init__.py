@@ -88,4 +88,5 @@ def prepare(program: Program) -> None:
     A layer calls it when it is made: under torch.compile the first run is no place for it, and a cell whose
     adjoint cannot be derived is refused before training.
     """
+    reference.prepare(program)
     engine.prepare(program)

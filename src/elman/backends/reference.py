@@ -53,6 +53,11 @@ class TorchMath:
 _MATH = TorchMath()
 
 
+def prepare(program: Program) -> None:
+    """Compute now what `Program` keeps, which torch.compile could not trace."""
+    _ = program.stream_values, program.state_values, program.mask_values
+
+
 def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """The loop over time; results as `elman.backends.recurrence` returns them."""
     given = given._replace(x=without_padding(given.x, given.lengths))

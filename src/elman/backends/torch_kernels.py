@@ -7,7 +7,7 @@ gradients, which cuDNN lacks, come from the reference reader.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
@@ -73,6 +73,24 @@ def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tenso
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
         results = _Twice.apply(program, given.reverse, len(results), *results, *tensors)
     return (results[0],), tuple(results[1:])
+
+
+def step_of(program: Program) -> Callable[..., tuple[Tensor, ...]] | None:
+    """torch's function for a single step of the Program, if it has one.
+
+    It takes x (B, I), a list of states (B, H) and the parameters by name, and returns the new states.
+    """
+    name = _function(program)
+    if name is None or any(parameter.name == "weight_hr" for parameter in program.parameters):
+        return None
+    function: Any = getattr(torch, f"{name}_cell")
+
+    def step(x: Tensor, states: list[Tensor], parameters: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+        weights = [parameters.get(name) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        found = function(x, states if len(states) > 1 else states[0], *weights)
+        return found if isinstance(found, tuple) else (found,)
+
+    return step
 
 
 def _run(program: Program, given: Given) -> tuple[Tensor, ...]:

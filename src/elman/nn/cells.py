@@ -1,10 +1,13 @@
 """RNNCell, GRUCell and LSTMCell: one step at a time, as `torch.nn`'s.
 
-They run the same cell definitions as the layers, one step through the reference reader.
+They have the same cell definitions as the layers. One step is too little for a loop over time to pay: where
+torch has a kernel for the very step it runs; others run on the engine, or where gradients are wanted on the
+reference reader, which has less to set up.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,7 +15,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from elman import cells
-from elman.backends import recurrence
+from elman.backends import recurrence, torch_kernels
 from elman.errors import shown, wrong
 from elman.nn import weights
 from elman.nn.arguments import check_flag, check_input, check_size, check_states
@@ -37,6 +40,7 @@ class SingleStep(Module):
         check_flag("bias", bias)
         self.cell = cell
         self.program = cell.program(bias=bias)
+        self._kernel = torch_kernels.step_of(self.program)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias
@@ -74,15 +78,21 @@ class SingleStep(Module):
         check_input(input, weight, self.input_size)
         batched = input.dim() == 2
         states = self._initial(hx, input, weight)
-        _, finals = recurrence(
-            self.program,
-            (input if batched else input.unsqueeze(0)).unsqueeze(0),
-            {name: getattr(self, name) for name in self._names},
-            [state if batched or state is None else state.unsqueeze(0) for state in states],
-            backend="reference",
-        )
+        parameters = {name: getattr(self, name) for name in self._names}
+        rows = [state if batched or state is None else state.unsqueeze(0) for state in states]
+        finals = self._next(input if batched else input.unsqueeze(0), parameters, rows)
         state = finals if batched else tuple(final.squeeze(0) for final in finals)
         return state[0] if len(state) == 1 else tuple(state)
+
+    def _next(
+        self, x: Tensor, parameters: dict[str, Tensor], states: Sequence[Tensor | None]
+    ) -> Sequence[Tensor]:
+        """The states after one step of x (B, I) from `states` (B, H), or None for zeros."""
+        if self._kernel is not None:
+            zeros = [x.new_zeros(x.shape[0], self.hidden_size) if s is None else s for s in states]
+            return self._kernel(x, zeros, parameters)
+        backend = "reference" if torch.is_grad_enabled() else "auto"
+        return recurrence(self.program, x.unsqueeze(0), parameters, states, backend=backend)[1]
 
     def _initial(self, hx: Any, input: Tensor, weight: Tensor) -> list[Tensor] | list[None]:
         declared = [state.name for state in self.program.states]
@@ -97,11 +107,12 @@ class SingleStep(Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles hold the cell; its Program is traced again."""
-        return {k: v for k, v in self.__dict__.items() if k != "program"}
+        return {k: v for k, v in self.__dict__.items() if k not in ("program", "_kernel")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self.program = self.cell.program(bias=self.bias)
+        self._kernel = torch_kernels.step_of(self.program)
 
 
 class RNNCell(SingleStep):
