@@ -85,6 +85,21 @@ def test_states_made_by_the_same_layer_are_differentiated_once() -> None:
         torch.testing.assert_close(mine, other, atol=1e-10, rtol=1e-8)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_padding_may_hold_anything(reverse: bool) -> None:
+    program = cells.GRU().program()
+    parameters = {
+        p.name: torch.randn(p.shape({"I": IN, "H": H})).requires_grad_() for p in program.parameters
+    }
+    x, lengths = torch.randn(T, B, IN), torch.tensor([T, 0, 2, 5])
+    x[torch.arange(T).unsqueeze(1) >= lengths] = float("nan")
+    (output,), (final,) = recurrence(
+        program, x, parameters, [None], lengths=lengths, reverse=reverse, backend="torch"
+    )
+    gradients = torch.autograd.grad(output.sum() + final.sum(), list(parameters.values()))
+    assert all(t.isfinite().all() for t in (output, final, *gradients))
+
+
 def test_nothing_to_walk() -> None:
     layer = nn.LSTM(IN, H, backend="torch")
     for shape in ((0, B, IN), (T, 0, IN)):
@@ -125,7 +140,11 @@ REFUSED = 'backend: \'torch\' cannot run LSTM here: {} Use backend="auto" or bac
             {},
             "torch's kernels read no masks, which recurrent dropout and zoneout need.",
         ),
-        ({}, {"all_states": True}, "torch's kernels have no sequences of all states."),
+        (
+            {"memory": "low"},
+            {"all_states": True, "resets": torch.zeros(T, B).bool()},
+            'torch\'s kernels have no resets and no sequences of all states and no memory="low".',
+        ),
     ],
 )
 def test_what_it_lacks_is_refused(options: dict, call: dict, reason: str) -> None:

@@ -134,9 +134,9 @@ def per_sample(layer: Any, x: Tensor, randomness: str) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("randomness", ["same", "different"])
-def test_per_sample_gradients_with_masks(randomness: str) -> None:
+def test_per_sample_gradients_with_masks(randomness: str, backend: str) -> None:
     """ "same": as if each sequence had been run alone from the same seed; "different": draws of its own."""
-    layer = network("reference", zoneout=0.2, recurrent_dropout=0.3, input_dropout=0.2, weight_drop=0.1)
+    layer = network(backend, zoneout=0.2, recurrent_dropout=0.3, input_dropout=0.2, weight_drop=0.1)
     x = torch.randn(T, 1, IN).expand(-1, B, -1)
     torch.manual_seed(2)
     found = per_sample(layer, x, randomness)

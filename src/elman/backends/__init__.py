@@ -66,7 +66,7 @@ def recurrence(
         raise unknown("memory", memory, MEMORY)
     if products is not None:
         raise NotImplementedError("products are not served yet")
-    beyond = _beyond(program, resets is not None, all_states)
+    beyond = _beyond(program, resets is not None, all_states, memory == "low")
     reader = choose(program, x.device, x.dtype, backend, beyond)
     given = Given(x, parameters, states, masks or {}, lengths, resets, reverse, all_states, memory == "low")
     if reader == "scan":
@@ -76,10 +76,11 @@ def recurrence(
     return run(program, given)
 
 
-def _beyond(program: Program, resets: bool, all_states: bool) -> tuple[str, ...]:
+def _beyond(program: Program, resets: bool, all_states: bool, low: bool) -> tuple[str, ...]:
     """What a run asks for that not all readers have."""
     several = all_states and len(program.states) > 1
-    return (("resets",) if resets else ()) + (("sequences of all states",) if several else ())
+    asked = {"resets": resets, "sequences of all states": several, 'memory="low"': low}
+    return tuple(name for name, wanted in asked.items() if wanted)
 
 
 def prepare(program: Program) -> None:

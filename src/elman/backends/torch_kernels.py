@@ -102,7 +102,8 @@ def _run(program: Program, given: Given) -> tuple[Tensor, ...]:
         return (output.flip(0) if given.reverse else output, *(final.squeeze(0) for final in finals))
     lengths = given.lengths.to(given.x.device)
     order = _backward_order(given.x.shape[0], lengths) if given.reverse else None
-    x = given.x if order is None else given.x.gather(0, order.expand_as(given.x))
+    x = given.x.masked_fill((lengths == 0).unsqueeze(1), 0.0)  # one of their steps is walked, and not used
+    x = x if order is None else x.gather(0, order.expand_as(x))
     packed = pack_padded_sequence(x, given.lengths.clamp(min=1), enforce_sorted=False)
     assert packed.sorted_indices is not None
     states = [state[packed.sorted_indices] for state in initial]
