@@ -121,6 +121,13 @@ def test_auto_takes_it_on_cuda_alone() -> None:
     )
 
 
+def test_explain_knows_the_masks_of_a_layer() -> None:
+    layer = nn.LSTM(IN, H, recurrent_dropout=0.1, backend="torch")
+    with pytest.raises(BackendError, match="read no masks"):
+        elman.explain(layer)
+    assert elman.explain(layer.eval()).reader == "torch"
+
+
 def test_several_things_it_lacks_are_listed() -> None:
     program, beyond = cells.LSTM().program(), ("resets", "sequences of all states")
     assert choose(program, CUDA, torch.float32, "auto", beyond) == "reference"

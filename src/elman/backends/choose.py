@@ -95,7 +95,7 @@ class Layer(Protocol):
     """What `explain` reads of a layer of `elman.nn`."""
 
     @property
-    def program(self) -> Program: ...
+    def running_program(self) -> Program: ...
 
     @property
     def backend(self) -> str: ...
@@ -114,4 +114,4 @@ def explain(layer: Layer, input: Tensor | None = None) -> Choice:
     Raises `BackendError` where the layer names a reader that cannot serve, as the layer itself would.
     """
     like = input if input is not None else next(layer.parameters())
-    return explain_choice(layer.program, like.device, like.dtype, layer.backend)
+    return explain_choice(layer.running_program, like.device, like.dtype, layer.backend)

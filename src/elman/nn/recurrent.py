@@ -158,6 +158,11 @@ class Recurrent(Module):
             prepare(self._masked[key])
         return self._masked[key]
 
+    @property
+    def running_program(self) -> Program:
+        """The Program that runs now: the cell's, with masks where the layer's regularisers need them."""
+        return self._program(self.training and self.recurrent_dropout > 0.0)
+
     def _add_parameters(self, layer: int, ending: str, **place: Any) -> None:
         sizes = self._sizes(layer)
         self._all_weights.append(
@@ -270,7 +275,7 @@ class Recurrent(Module):
         all_states: bool,
     ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """One layer in one direction over x (T, B, I): what `recurrence` returns."""
-        program = self._program(self.training and self.recurrent_dropout > 0.0)
+        program = self.running_program
         masks = None
         if program.masks:
             masks = regularisers.draw_masks(
