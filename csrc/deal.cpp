@@ -14,7 +14,7 @@ std::vector<Span> spans_of(const Run& run) {
     return spans;
 }
 
-std::vector<Rows> deal(const std::vector<Span>& spans, int parts) {
+std::vector<Rows> deal(const std::vector<Span>& spans, int parts, bool grouped) {
     std::vector<size_t> order(spans.size());
     std::iota(order.begin(), order.end(), size_t{0});
     const auto length = [&](size_t i) { return spans[i].length; };
@@ -29,7 +29,7 @@ std::vector<Rows> deal(const std::vector<Span>& spans, int parts) {
         dealt[part].start.push_back(spans[i].start);
         dealt[part].length.push_back(spans[i].length);
     };
-    if (even || parts == 1) {  // neighbours in memory stay together
+    if (even || grouped || parts == 1) {  // neighbours in memory, or in length, stay together
         for (size_t i = 0; i < order.size(); ++i) give(i * static_cast<size_t>(parts) / order.size(), order[i]);
         return dealt;
     }

@@ -18,8 +18,9 @@ struct Rows {
 // What a run walks: its spans, or one span for each sequence.
 std::vector<Span> spans_of(const Run& run);
 
-// Deals spans to `parts` threads, so that each has about the same number of steps to walk.
-std::vector<Rows> deal(const std::vector<Span>& spans, int parts);
+// Deals spans into `parts`: into groups of about the same length, the longest first, for threads to take one after
+// another (`grouped`), or one for each thread, with about the same number of steps to walk.
+std::vector<Rows> deal(const std::vector<Span>& spans, int parts, bool grouped);
 
 // Whether some vector stage takes a mean over its rows.
 bool has_mean(const Plan& plan);

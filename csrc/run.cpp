@@ -115,6 +115,19 @@ Shape choose(const Plan& plan, const Run& run, int64_t walked_steps, int64_t row
     return shape;
 }
 
+// Sequences cut into many spans are walked in groups: the rows of all at once would not stay in the cache.
+constexpr size_t kGroup = 64;
+
+bool grouped(const std::vector<Span>& spans, const Run& run, const Shape& shape) {
+    return run.spans != nullptr && shape.split == Split::rows &&
+           spans.size() > kGroup * static_cast<size_t>(shape.threads);
+}
+
+int parts_of(const std::vector<Span>& spans, const Run& run, const Shape& shape) {
+    if (grouped(spans, run, shape)) return static_cast<int>((spans.size() + kGroup - 1) / kGroup);
+    return shape.split == Split::lanes ? 1 : shape.threads;
+}
+
 class Runner {
   public:
     Runner(const Plan& plan, const Run& run, const Isa& isa, Arena& arena, const std::vector<Span>& spans,
@@ -124,7 +137,7 @@ class Runner {
           isa_(isa),
           written_(written),
           spans_(spans),
-          parts_(deal(spans, shape.split == Split::lanes ? 1 : shape.threads)),
+          parts_(deal(spans, parts_of(spans, run, shape), grouped(spans, run, shape))),
           lanes_(shape.split == Split::lanes),
           threads_(shape.threads),
           prepared_(plan, run, isa, arena, lanes_ ? shape.threads : 1, most_rows()) {

@@ -78,7 +78,8 @@ def _backward(
 def _size(steps: int) -> int:
     """⌈√T⌉ for T > 0; T may be a symbol of torch.compile's."""
     root: Any = torch.sym_sqrt(torch.sym_max(steps - 1, 0))
-    return 1 + torch.sym_int(root)
+    floor: Any = torch.sym_int(root)
+    return 1 + floor
 
 
 def count(given: Given) -> int:

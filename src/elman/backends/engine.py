@@ -44,15 +44,19 @@ def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tenso
     if forward_ad._current_level >= 0:
         return reference.run(program, given)
     plans = compiled(program, given.all_states)
-    tensors = given.tensors(program)
-    keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors[: plans.leaves])
+    keep = torch.is_grad_enabled() and _wants_gradient(given)
     if torch.compiler.is_compiling():
         results = operators.run(plans, given, keep)
     elif autograd.transformed():
-        results = autograd.Recurrence.apply(plans, given.form, *tensors)
+        results = autograd.Recurrence.apply(plans, given.form, *given.tensors(program))
     elif keep:
-        results = autograd.Direct.apply(plans, given.form, *tensors)
+        results = autograd.Direct.apply(plans, given.form, *given.tensors(program))
     else:
         results = passes.forward(plans, given, keep=False).flat(plans)
     shown = len(plans.shown)
     return tuple(results[:shown]), tuple(results[shown : plans.outputs])
+
+
+def _wants_gradient(given: Given) -> bool:
+    leaves = (given.x, *given.parameters.values(), *given.states)
+    return any(leaf is not None and leaf.requires_grad for leaf in leaves)

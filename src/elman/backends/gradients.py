@@ -61,10 +61,11 @@ class Totals:
 
     def rows(self, name: str, row0: int, count: int) -> tuple[Tensor, bool]:
         """These rows, and whether they hold something already that is to be added to."""
-        whole = self.given.parameters[name].shape[0] == count
+        parameter = self.given.parameters[name]
+        whole = parameter.shape[0] == count
         if name not in self.tensors:
-            make = torch.empty_like if whole else torch.zeros_like
-            self.tensors[name] = make(self.given.parameters[name], memory_format=torch.contiguous_format)
+            make = parameter.new_empty if whole else parameter.new_zeros
+            self.tensors[name] = make(self._shape(parameter))
             self.filled[name] = []
             if whole:
                 self.filled[name].append(range(count))
@@ -72,24 +73,17 @@ class Totals:
         wanted = range(row0, row0 + count)
         add = any(max(r.start, row0) < min(r.stop, wanted.stop) for r in self.filled[name])
         self.filled[name].append(wanted)
-        return self.tensors[name][row0 : row0 + count], add
-
-    def add(self, name: str, row0: int, rows: Tensor) -> None:
-        """Add rows (samples, ·, …); the first that cover all of a gradient become it."""
-        shape = self.given.parameters[name].shape
-        if name not in self.tensors and rows.shape[1:] == shape:
-            self.tensors[name] = rows
-            return
-        if name not in self.tensors:
-            self.tensors[name] = rows.new_zeros(self.samples, *shape)
-        self.tensors[name][:, row0 : row0 + rows.shape[1]] += rows
+        return self.tensors[name].narrow(1 if self.samples else 0, row0, count), add
 
     def whole(self, name: str) -> Tensor:
         """The gradient; zeros where nothing arrived."""
         if name in self.tensors:
             return self.tensors[name]
         parameter = self.given.parameters[name]
-        return parameter.new_zeros((self.samples, *parameter.shape) if self.samples else parameter.shape)
+        return parameter.new_zeros(self._shape(parameter))
+
+    def _shape(self, parameter: Tensor) -> tuple[int, ...]:
+        return (self.samples, *parameter.shape) if self.samples else tuple(parameter.shape)
 
 
 def _by_heads(job: OuterJob, part: WeightGradient) -> list[OuterJob]:

@@ -35,11 +35,13 @@ def sample_gradients(
         else:
             operand = same_step(plan, part.operand, given, kept)
         d = adjoints.stash[part.stash][..., part.columns.start : part.columns.stop]
-        rows = _product(_by_sample(d, samples), _by_sample(operand, samples), part)
-        totals.add(part.weight, part.row0, rows)
+        out, add = totals.rows(part.weight, part.row0, d.shape[2])
+        _product(_by_sample(d, samples), _by_sample(operand, samples), part, out, add)
     for part in plan.vectors:
-        rows = _by_sample(adjoints.sums[..., part.columns.start : part.columns.stop], samples).sum(1)
-        totals.add(part.parameter, part.row0, rows)
+        columns = part.columns
+        out, add = totals.rows(part.parameter, part.row0, columns.stop - columns.start)
+        rows = _by_sample(adjoints.sums[..., columns.start : columns.stop], samples).sum(1)
+        out.add_(rows) if add else out.copy_(rows)
 
 
 def _by_sample(values: Tensor, samples: int) -> Tensor:
@@ -47,10 +49,11 @@ def _by_sample(values: Tensor, samples: int) -> Tensor:
     return values.unflatten(1, (samples, values.shape[1] // samples)).movedim(1, 0).flatten(1, 2)
 
 
-def _product(d: Tensor, operand: Tensor, part: WeightGradient) -> Tensor:
-    """dᵀ a for each sample; where there are heads, of each head's part of both."""
+def _product(d: Tensor, operand: Tensor, part: WeightGradient, out: Tensor, add: bool) -> None:
+    """out = dᵀ a, or added to it, for each sample; where there are heads, of each head's part of both."""
     if part.heads == 1:
-        return torch.bmm(d.transpose(1, 2), operand)
+        out.baddbmm_(d.transpose(1, 2), operand, beta=1 if add else 0)
+        return
     d = d.unflatten(2, (-1, part.heads, part.width // part.heads))
     blocks = torch.einsum("vnghw,vnhc->vghwc", d, operand.unflatten(2, (part.heads, -1)))
-    return blocks.flatten(1, 3)
+    out.add_(blocks.flatten(1, 3)) if add else out.copy_(blocks.flatten(1, 3))

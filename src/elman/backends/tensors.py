@@ -118,10 +118,13 @@ class Results(NamedTuple):
         sequences = into or {name: x.new_empty(steps, batch, widths[name]) for name in names}
         finals = [x.new_empty(batch, width) for width in widths.values()]
         if blocks is not None:
-            rest = [x.new_empty(torch.sym_max(blocks - 1, 0), batch, width) for width in widths.values()]
+            between: Any = torch.sym_max(blocks - 1, 0)
+            rest = [x.new_empty(between, batch, width) for width in widths.values()]
             return Results(sequences, finals, None, rest)
+        if not keep:
+            return Results(sequences, finals, None)
         width = sum(sizes[value.width] for value in plans.derived.saved)
-        return Results(sequences, finals, x.new_empty(steps, batch, width) if keep else None)
+        return Results(sequences, finals, x.new_empty(steps, batch, width))
 
     def flat(self, plans: Compiled) -> list[Tensor]:
         """As a list: sequences handed out, finals, and what was kept: further sequences and saved values, or
