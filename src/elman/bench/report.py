@@ -60,12 +60,13 @@ def table(rows: Sequence[Row], means: Mapping[str, Figure] | None = None, title:
     figures = list(dict.fromkeys(name for row in rows for name in (*row.figures, *row.notes)))
     figures = [name for name in figures if name not in times]
     made = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
-    for name in ("layer", "mode", "BxTxIxH"):
+    made.add_column("layer", min_width=11)
+    for name in ("mode", "BxTxIxH"):
         made.add_column(name, no_wrap=True)
     for name in times:
-        made.add_column(f"{name} ms", justify="right")
+        made.add_column(f"{name} ms", justify="right", min_width=6)
     for name in figures:
-        made.add_column(name, justify="right")
+        made.add_column(name, justify="right", min_width=5)
     if not (times or figures):
         made.add_column("")
     for row in rows:
