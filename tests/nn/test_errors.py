@@ -75,7 +75,7 @@ BUILDING: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: elman.nn.Recurrent("gru", 3, 5, proj_size=2),
-        "proj_size: expected 0 for GRU(reset_after=True), which has no projection, got 2. "
+        "proj_size: expected 0 for GRU(reset_after=True, layer_norm=False), which has no projection, got 2. "
         "LSTM has one; a cell of your own has one when it projects to width 'P'.",
     ),
     (
@@ -97,7 +97,7 @@ BUILDING: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: lstm(backend="cuda"),
-        "backend: unknown name 'cuda'. Valid: auto, engine, reference, scan, torch.",
+        "backend: unknown name 'cuda'. Did you mean 'scan'? Valid: auto, engine, reference, scan, torch.",
     ),
 ]
 
