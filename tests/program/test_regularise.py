@@ -67,9 +67,10 @@ def test_without_products_the_states_are_masked_where_they_enter() -> None:
     program = regularise(Elementwise().program(), recurrent_dropout=True)
     assert program.masks == (Mask("drop_h"), Mask("drop_m"))
     assert {"h_dropped = h * drop_h", "m_dropped = m * drop_m"} <= set(lines(program))
-    assert lines(program)[-2:] == [
+    assert lines(program)[-3:] == [
         "m' = sigmoid(decay0) * m_dropped + x_x",
         "h' = tanh(m') + u0 * h_dropped",
+        "linear and elementwise in m, h",
     ]
 
 
