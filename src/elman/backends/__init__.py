@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from elman.backends import engine, reference, scan, torch_kernels
-from elman.backends.choose import CHOICES, Choice, choose, explain
+from elman.backends.choose import BF16, CHOICES, Choice, choose, explain
 from elman.backends.given import Given
-from elman.errors import unknown
+from elman.errors import unknown, wrong
 from elman.program import Program
 
 #: how much a training step keeps
@@ -51,35 +51,37 @@ def recurrence(
         memory: "fast", or "low": in training keep the states at every √T-th step only and run the rest again
             in the backward pass. The engine alone does; the other readers keep what autograd keeps.
         all_states: hand out every state at every step, rather than the first one.
-        products: the type in which matrix products take their operands; None: that of x. Others are not
-            served yet.
+        products: the type in which matrix products take their operands, in the backward pass too: None, that
+            of x, or torch.bfloat16, beside float32 everywhere else. The engine has these on machines with
+            AVX512-BF16; the reference rounds the operands.
 
     Returns:
         The first state, or every state with `all_states`, at every step, each (T, B, W), 0 past each length;
         and each state (B, W) at the end of its sequence's walk.
 
     Raises:
-        ArgumentError: an unknown backend or memory.
+        ArgumentError: an unknown backend or memory, or another type of products.
         BackendError: a named backend that cannot serve these tensors.
     """
     if memory not in MEMORY:
         raise unknown("memory", memory, MEMORY)
-    if products is not None:
-        raise NotImplementedError("products are not served yet")
-    beyond = _beyond(program, resets is not None, all_states, memory == "low")
+    if products not in (None, torch.bfloat16):
+        raise wrong("products", expected="None or torch.bfloat16", got=products)
+    bf16, low = products is not None, memory == "low"
+    beyond = _beyond(program, resets is not None, all_states, low, bf16)
     reader = choose(program, x.device, x.dtype, backend, beyond)
-    given = Given(x, parameters, states, masks or {}, lengths, resets, reverse, all_states, memory == "low")
+    given = Given(x, parameters, states, masks or {}, lengths, resets, reverse, all_states, low, bf16)
     if reader == "scan":
-        inner = reference.run if engine.obstacle(program, x.device, x.dtype) else engine.run
+        inner = reference.run if engine.obstacle(program, x.device, x.dtype, bf16) else engine.run
         return scan.run(program, given, inner)
     run = {"engine": engine.run, "torch": torch_kernels.run, "reference": reference.run}[reader]
     return run(program, given)
 
 
-def _beyond(program: Program, resets: bool, all_states: bool, low: bool) -> tuple[str, ...]:
+def _beyond(program: Program, resets: bool, all_states: bool, low: bool, bf16: bool) -> tuple[str, ...]:
     """What a run asks for that not all readers have."""
     several = all_states and len(program.states) > 1
-    asked = {"resets": resets, "sequences of all states": several, 'memory="low"': low}
+    asked = {"resets": resets, "sequences of all states": several, 'memory="low"': low, BF16: bf16}
     return tuple(name for name, wanted in asked.items() if wanted)
 
 

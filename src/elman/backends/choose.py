@@ -9,12 +9,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from elman.backends import engine, native, scan, torch_kernels
+from elman.backends import autocast, engine, native, scan, torch_kernels
 from elman.errors import BackendError, unknown
 from elman.program import Program
 
 READERS = ("engine", "torch", "scan", "reference")
 CHOICES = ("auto", *READERS)
+#: among what a run asks for
+BF16 = "products of bfloat16"
 
 
 def choose(
@@ -37,13 +39,13 @@ def choose(
     if backend not in CHOICES:
         raise unknown("backend", backend, CHOICES)
     if backend == "auto":
-        if not engine.obstacle(program, device, dtype):
+        if not engine.obstacle(program, device, dtype, BF16 in beyond):
             return "engine"
         if device.type == "cuda" and not torch_kernels.obstacle(program, dtype, beyond):
             return "torch"
         return "reference" if scan.obstacle(program, beyond) else "scan"
     if backend == "engine":
-        obstacle = engine.obstacle(program, device, dtype)
+        obstacle = engine.obstacle(program, device, dtype, BF16 in beyond)
     elif backend == "scan":
         obstacle = scan.obstacle(program, beyond)
     else:
@@ -67,13 +69,17 @@ class Choice:
         return f"{self.reader}: {self.reason}"
 
 
-def explain_choice(program: Program, device: torch.device, dtype: torch.dtype, backend: str) -> Choice:
-    """`choose`, with the reason."""
-    reader = choose(program, device, dtype, backend)
+def explain_choice(
+    program: Program, device: torch.device, dtype: torch.dtype, backend: str, bf16: bool = False
+) -> Choice:
+    """`choose`, with the reason; bf16: under an autocast that asks for products of bfloat16."""
     if backend != "auto":
-        return Choice(reader, "named by the caller")
+        return Choice(choose(program, device, dtype, backend, (BF16,) if bf16 else ()), "named by the caller")
+    reader = choose(program, device, dtype)
     if reader == "engine":
-        return Choice(reader, f"{native.name_of(dtype)} on the CPU, {engine.describe()}")
+        lacking = engine.obstacle(program, device, dtype, bf16) if bf16 else ""
+        told = f", in float32 though autocast is on: {lacking}" if lacking else f", {BF16}" if bf16 else ""
+        return Choice(reader, f"{native.name_of(dtype)} on the CPU, {engine.describe()}{told}")
     if reader == "torch":
         return Choice(reader, "torch's own kernels, which on CUDA are cuDNN's")
     if reader == "scan":
@@ -113,5 +119,8 @@ def explain(layer: Layer, input: Tensor | None = None) -> Choice:
 
     Raises `BackendError` where the layer names a reader that cannot serve, as the layer itself would.
     """
-    like = input if input is not None else next(layer.parameters())
+    weight = next(layer.parameters())
+    if autocast.asked(weight):
+        return explain_choice(layer.running_program, weight.device, weight.dtype, layer.backend, bf16=True)
+    like = weight if input is None else input
     return explain_choice(layer.running_program, like.device, like.dtype, layer.backend)

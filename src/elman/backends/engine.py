@@ -16,8 +16,8 @@ from elman.backends.tensors import compiled
 from elman.program import Program
 
 
-def obstacle(program: Program, device: torch.device, dtype: torch.dtype) -> str:
-    """Why the engine cannot serve, in a sentence; empty if it can."""
+def obstacle(program: Program, device: torch.device, dtype: torch.dtype, bf16: bool = False) -> str:
+    """Why the engine cannot serve, in a sentence; empty if it can. bf16: with products of bfloat16."""
     if native.missing():
         return f"the compiled engine cannot be loaded ({native.missing()})."
     if device.type != "cpu":
@@ -25,6 +25,10 @@ def obstacle(program: Program, device: torch.device, dtype: torch.dtype) -> str:
     if dtype not in native.dtypes():
         names = " and ".join(native.name_of(d) for d in native.dtypes())
         return f"the engine computes in {names}, the tensors are {native.name_of(dtype)}."
+    if bf16 and dtype != torch.float32:
+        return f"products of bfloat16 are for float32, the tensors are {native.name_of(dtype)}."
+    if bf16 and not native.has_bf16():
+        return f"products of bfloat16 need AVX512-BF16, and the kernels in use are {native.isa()}."
     unknown = [name for name in compiled(program).operations if name not in native.OPCODES]
     return f"the engine has no instruction {', '.join(sorted(unknown))}." if unknown else ""
 
@@ -43,7 +47,7 @@ def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tenso
     """As `reference.run`. Forward-mode derivatives come from there."""
     if forward_ad._current_level >= 0:
         return reference.run(program, given)
-    plans = compiled(program, given.all_states)
+    plans = compiled(program, given.all_states, given.bf16)
     keep = torch.is_grad_enabled() and _wants_gradient(given)
     if torch.compiler.is_compiling():
         results = operators.run(plans, given, keep)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from elman.backends.rounding import rounded, rounded_back
 from elman.program import Program, Stream
 
 
@@ -29,8 +30,8 @@ class Given(NamedTuple):
 
     x: (T, B, I). parameters: by name. states: (B, W) each, or None for zeros. masks: by name, (B, W) or
     (T, B, W). lengths: (B,) or None. resets: (T, B) or None. all_states: whether every state is handed out
-    at every step. low: whether with little memory, see `blocks`. restart: the states after a reset, as
-    `states`; None: those.
+    at every step. low: whether with little memory, see `blocks`. bf16: whether products take their operands
+    in bfloat16. restart: the states after a reset, as `states`; None: those.
     """
 
     x: Tensor
@@ -42,6 +43,7 @@ class Given(NamedTuple):
     reverse: bool = False
     all_states: bool = False
     low: bool = False
+    bf16: bool = False
     restart: Sequence[Tensor | None] | None = None
 
     @property
@@ -57,7 +59,13 @@ class Given(NamedTuple):
         return [self.x, *parameters, *self.states, *masks, self.lengths, self.resets]
 
     @staticmethod
-    def of(program: Program, tensors: Sequence[Tensor | None], form: Form, all_states: bool) -> Given:
+    def of(
+        program: Program,
+        tensors: Sequence[Tensor | None],
+        form: Form,
+        all_states: bool,
+        bf16: bool = False,
+    ) -> Given:
         """Back from `tensors`."""
         given: list[Any] = list(tensors)
         states = 1 + len(program.parameters)
@@ -72,6 +80,7 @@ class Given(NamedTuple):
             form.reverse,
             all_states,
             form.low,
+            bf16,
         )
 
 
@@ -115,15 +124,21 @@ def _project(program: Program, stream: Stream, given: Given) -> Tensor:
     weight = given.parameters[stream.weight]
     bias = None if stream.bias is None else given.parameters[stream.bias]
     rows = stream_rows(program, stream, weight)
-    return linear(given.x, weight[rows], None if bias is None else bias[rows], stream.count, stream.heads)
+    offset = None if bias is None else bias[rows]
+    return linear(given.x, weight[rows], offset, stream.count, stream.heads, given.bf16)
 
 
-def linear(operand: Tensor, weight: Tensor, bias: Tensor | None, gates: int, heads: int) -> Tensor:
+def linear(
+    operand: Tensor, weight: Tensor, bias: Tensor | None, gates: int, heads: int, bf16: bool = False
+) -> Tensor:
     """operand (…, C) · Wᵀ + bias for `gates` gates of W rows, (…, gates · W).
 
     With several heads, weight (gates · W, C / heads) is block-diagonal: the rows of head n in each gate take
-    the operand's n-th part.
+    the operand's n-th part. bf16: operands are rounded to bfloat16 first, in the backward pass too.
     """
+    if bf16:
+        result = rounded_back(linear(rounded(operand), rounded(weight), None, gates, heads))
+        return result if bias is None else result + bias
     if heads == 1:
         return F.linear(operand, weight, bias)
     blocks = weight.unflatten(0, (gates, heads, -1))

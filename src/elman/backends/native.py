@@ -40,6 +40,12 @@ def isa() -> str:
     return _engine.isa()
 
 
+@torch.compiler.assume_constant_result
+def has_bf16() -> bool:
+    """Whether the kernels in use have products of bfloat16."""
+    return _engine is not None and _engine.isa() == "avx512bf16"
+
+
 def name_of(dtype: torch.dtype) -> str:
     """ "float32" for torch.float32."""
     return str(dtype).removeprefix("torch.")
@@ -137,7 +143,17 @@ def run(plan: Plan, arrays: Sequence[Any], given: Given, reverse: bool, spans: T
     ]
     matrices = [handed.weight(given.parameters[name], shape) for name, shape in plan.weights.items()]
     lengths = given.lengths if spans is None else None
-    native.run(addresses, matrices, steps, batch, lengths, reverse, torch.get_num_threads(), spans=spans)
+    native.run(
+        addresses,
+        matrices,
+        steps,
+        batch,
+        lengths,
+        reverse,
+        torch.get_num_threads(),
+        spans=spans,
+        bf16=given.bf16,
+    )
 
 
 @dataclass(frozen=True)
@@ -168,7 +184,7 @@ def outer(jobs: Sequence[OuterJob], given: Given) -> None:
         edge = handed.address(job.edge, (batch, n))
         addresses.append((d, a, edge, m, n, job.before, (job.out.data_ptr(), job.out.stride(0)), job.add))
     run = _engine.outer if given.x.dtype is torch.float32 else _engine.outer64
-    run(addresses, steps, batch, given.lengths, given.reverse, torch.get_num_threads())
+    run(addresses, steps, batch, given.lengths, given.reverse, torch.get_num_threads(), given.bf16)
 
 
 _LARGE = 2**22  # bytes: from here on the allocator is likely to hand out memory not touched before

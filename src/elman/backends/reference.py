@@ -105,6 +105,7 @@ class _Step:
 
     def __init__(self, program: Program, given: Given) -> None:
         self.program = program
+        self.bf16 = given.bf16
         parameters = given.parameters
         self.products = {
             node: _gates(program, node, parameters)
@@ -134,7 +135,7 @@ class _Step:
             if isinstance(node, Instruction):
                 values[node.out] = node.op.arithmetic(_MATH, *operands, *node.immediates)
             else:
-                result = linear(operands[0], *self.products[node], node.count, node.heads)
+                result = linear(operands[0], *self.products[node], node.count, node.heads, self.bf16)
                 values.update(zip(node.outs, _blocks(result, node.count), strict=True))
         rows = states[0].shape[0]  # a state made of parameters alone has no batch yet
         return [values[after].expand(rows, -1) for _, after in self.program.state_values]

@@ -19,13 +19,14 @@ from elman.program.schedule import Plan
 
 class Compiled:
     """A Program with its adjoint, and its plans for each set of sizes; made once for each Program, and once
-    more where all states are handed out."""
+    more where all states are handed out, or where products take their operands in bfloat16."""
 
-    _by_key: ClassVar[dict[tuple[str, bool], Compiled]] = {}
+    _by_key: ClassVar[dict[tuple[str, bool, bool], Compiled]] = {}
 
-    def __init__(self, program: Program, all_states: bool) -> None:
+    def __init__(self, program: Program, all_states: bool, bf16: bool) -> None:
         self.program = program
         self.all_states = all_states
+        self.bf16 = bf16
         self.derived = adjoint(program, all_states)
         #: states whose values at every step are handed out
         self.shown = tuple(s.name for s in (program.states if all_states else program.states[:1]))
@@ -47,18 +48,17 @@ class Compiled:
         self._adjoint: dict[tuple, AdjointPlan] = {}
 
     @classmethod
-    def by_key(cls, key: str, all_states: bool) -> Compiled:
+    def by_key(cls, key: str, all_states: bool, bf16: bool) -> Compiled:
         """The compiled Program with that `Program.key`."""
-        compiled = cls._by_key[key, False]
-        if not all_states or len(compiled.program.states) == 1:
-            return compiled
-        if (key, True) not in cls._by_key:
-            cls._by_key[key, True] = Compiled(compiled.program, True)
-        return cls._by_key[key, True]
+        program = cls._by_key[key, False, False].program
+        whole = key, all_states and len(program.states) > 1, bf16
+        if whole not in cls._by_key:
+            cls._by_key[whole] = Compiled(program, *whole[1:])
+        return cls._by_key[whole]
 
     def given(self, tensors: Sequence[Tensor | None], form: Form) -> Given:
         """Back from `Given.tensors`."""
-        return Given.of(self.program, tensors, form, self.all_states)
+        return Given.of(self.program, tensors, form, self.all_states, self.bf16)
 
     def split(self, tensors: Sequence[Tensor | None], low: bool) -> tuple[Sequence[Tensor | None], Results]:
         """`Given.tensors` and, behind them, what was kept."""
@@ -81,11 +81,12 @@ class Compiled:
         return self._adjoint[key]
 
 
-def compiled(program: Program, all_states: bool = False) -> Compiled:
+def compiled(program: Program, all_states: bool = False, bf16: bool = False) -> Compiled:
     """The compiled form of a Program, derived at its first use."""
-    if (program.key, False) not in Compiled._by_key:
-        Compiled._by_key[program.key, False] = Compiled(program, False)
-    return Compiled.by_key(program.key, all_states)
+    plain = program.key, False, False
+    if plain not in Compiled._by_key:
+        Compiled._by_key[plain] = Compiled(program, False, False)
+    return Compiled.by_key(program.key, all_states, bf16)
 
 
 class Results(NamedTuple):

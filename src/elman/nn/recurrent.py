@@ -15,7 +15,7 @@ from torch.nn import Module
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
-from elman.backends import prepare, recurrence
+from elman.backends import autocast, prepare, recurrence
 from elman.cells import Cell
 from elman.nn import regularisers, weights
 from elman.nn.arguments import (
@@ -222,19 +222,33 @@ class Recurrent(Module):
             `hx`, of each sequence at its own end (for length 0 its initial state), by layer, and in each
             layer forward before backward.
 
+        Under torch.autocast("cpu", torch.bfloat16) a layer of float32 weights takes matrix products of bfloat16,
+        added in float32, and returns the output in bfloat16, as torch.nn.LSTM does, and the final state, which
+        is carried on, in float32. Any other autocast leaves all in the weights' dtype.
+
         Raises:
             ArgumentError: shapes, dtypes, devices, lengths or resets that do not fit.
             BackendError: the backend that the layer names cannot serve these tensors.
         """
         weight: Tensor = getattr(self, self._all_weights[0][0])
         sequences = arrange(input, lengths, resets, self.batch_first)
-        if _autocast(weight):  # recurrences run in the weights' dtype
-            with torch.autocast(weight.device.type, enabled=False):
-                sequences.data = sequences.data.to(weight.dtype)
-                return self._run(sequences, hx, weight, all_states)
-        return self._run(sequences, hx, weight, all_states)
+        if not torch.is_autocast_enabled(weight.device.type):
+            return self._run(sequences, hx, weight, all_states)
+        narrow = autocast.asked(weight)
+        products = autocast.products(self.program, weight, self.backend)
+        with torch.autocast(weight.device.type, enabled=False):  # states are of the weights' dtype
+            sequences.data = sequences.data.to(weight.dtype)
+            outputs, state = self._run(sequences, _cast(hx, weight), weight, all_states, products)
+            return (_cast(outputs, torch.bfloat16) if narrow else outputs), state
 
-    def _run(self, sequences: Sequences, hx: Any, weight: Tensor, all_states: bool) -> tuple[Any, Any]:
+    def _run(
+        self,
+        sequences: Sequences,
+        hx: Any,
+        weight: Tensor,
+        all_states: bool,
+        products: torch.dtype | None = None,
+    ) -> tuple[Any, Any]:
         check_input(sequences.data, weight, self.input_size)
         given = None if hx is None else self._stack.split(hx, sequences, weight)
         x, finals = sequences.data, []
@@ -246,7 +260,9 @@ class Recurrent(Module):
             walks = []
             for direction in range(1 + self.bidirectional):
                 initial = self._initial(layer, direction, x) if given is None else given[len(finals)]
-                walked, final = self._walk(sequences, x, layer, direction, initial, all_states and last)
+                walked, final = self._walk(
+                    sequences, x, layer, direction, initial, all_states and last, products
+                )
                 walks.append(walked)
                 finals.append(final)
             outputs = walks[0]
@@ -273,6 +289,7 @@ class Recurrent(Module):
         direction: int,
         initial: Sequence[Tensor | None],
         all_states: bool,
+        products: torch.dtype | None,
     ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """One layer in one direction over x (T, B, I): what `recurrence` returns."""
         program = self.running_program
@@ -304,6 +321,7 @@ class Recurrent(Module):
             backend=self.backend,
             memory=self.memory,
             all_states=all_states,
+            products=products,
         )
 
     def extra_repr(self) -> str:
@@ -341,6 +359,11 @@ class Recurrent(Module):
         self._derive()
 
 
-def _autocast(weight: Tensor) -> bool:
-    """Whether torch.autocast is on for the weights' device."""
-    return torch.is_autocast_enabled(weight.device.type)
+def _cast(value: Any, like: Tensor | torch.dtype) -> Any:
+    """A tensor, each tensor of a tuple or list, or a PackedSequence in that dtype; anything else as it is."""
+    dtype = like.dtype if isinstance(like, Tensor) else like
+    if isinstance(value, PackedSequence):
+        return value._replace(data=value.data.to(dtype))
+    if isinstance(value, (tuple, list)):
+        return tuple(_cast(entry, dtype) for entry in value)
+    return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value

@@ -1,0 +1,37 @@
+"""What torch.autocast asks of a layer on the CPU: products of bfloat16, beside float32 everywhere else."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from elman.backends import engine
+from elman.program import Program
+
+
+def asked(weight: Tensor) -> bool:
+    """Whether autocast is on and asks a layer of these weights for bfloat16; others run in their own type."""
+    if weight.device.type != "cpu" or weight.dtype != torch.float32:
+        return False
+    return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+
+
+def products(program: Program, weight: Tensor, backend: str) -> torch.dtype | None:
+    """The `products` of `recurrence` for a layer of these weights.
+
+    With backend "auto", a machine that lacks products of bfloat16 runs the layer in float32, with a warning;
+    a named reader never does.
+    """
+    if not asked(weight):
+        return None
+    obstacle = engine.obstacle(program, weight.device, weight.dtype, bf16=True)
+    if backend != "auto" or not obstacle:
+        return torch.bfloat16
+    warnings.warn(
+        f"torch.autocast: {program.name} runs in float32: {obstacle} "
+        'Call the layer under torch.autocast("cpu", enabled=False), or silence this warning.',
+        stacklevel=6,
+    )
+    return None
