@@ -20,6 +20,7 @@ def inputs(cell, lengths=None):
     return (
         program.key,
         False,
+        False,
         [x, *parameters, *states],
         [],
         lengths,

@@ -26,7 +26,9 @@ def run(plans: Compiled, given: Given, keep: bool) -> list[Tensor]:
     ]
     masks = [given.masks[m.name] for m in program.masks]
     ends = given.lengths, given.resets
-    return recurrence(program.key, plans.all_states, plans.bf16, leaves, masks, *ends, given.reverse, given.low, keep)
+    return recurrence(
+        program.key, plans.all_states, plans.bf16, leaves, masks, *ends, given.reverse, given.low, keep
+    )
 
 
 @torch.library.custom_op("elman::recurrence", mutates_args=())

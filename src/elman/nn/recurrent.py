@@ -222,9 +222,9 @@ class Recurrent(Module):
             `hx`, of each sequence at its own end (for length 0 its initial state), by layer, and in each
             layer forward before backward.
 
-        Under torch.autocast("cpu", torch.bfloat16) a layer of float32 weights takes matrix products of bfloat16,
-        added in float32, and returns the output in bfloat16, as torch.nn.LSTM does, and the final state, which
-        is carried on, in float32. Any other autocast leaves all in the weights' dtype.
+        Under torch.autocast("cpu", torch.bfloat16) a layer of float32 weights takes matrix products of
+        bfloat16, added in float32, and returns the output in bfloat16, as torch.nn.LSTM does, and the final
+        state, which is carried on, in float32. Any other autocast leaves all in the weights' dtype.
 
         Raises:
             ArgumentError: shapes, dtypes, devices, lengths or resets that do not fit.
