@@ -14,6 +14,7 @@
 #endif
 
 #if ELMAN_PAIRS
+#include <immintrin.h>
 
 namespace ELMAN_SPACE {
 namespace ELMAN_ISA {
