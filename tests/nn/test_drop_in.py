@@ -128,7 +128,7 @@ def test_options_of_our_own_show_in_repr() -> None:
         "LSTM(3, 5, num_layers=2, peepholes=True)",
         "RNN(3, 5, nonlinearity=gelu)",
         "LSTM(3, 5, backend=reference)",
-        "Recurrent(GRU(reset_after=True), 3, 5, bidirectional=True)",
+        "Recurrent(GRU(reset_after=True, layer_norm=False), 3, 5, bidirectional=True)",
         "GRUCell(3, 5, reset_after=False)",
         "LSTMCell(3, 5, peepholes=True)",
     ]

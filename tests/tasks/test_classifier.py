@@ -183,14 +183,14 @@ def test_cells_as_objects(tmp_path: Path) -> None:
             {"hidden_size": 0},
             "hidden_size: expected a whole number of 1 or more (units), got 0. Default: 128.",
         ),
-        ({"cell": "gur"}, "cell: unknown name 'gur'. Did you mean 'gru'? Valid: gru, lstm, rnn."),
+        ({"cell": "lsmt"}, "cell: unknown name 'lsmt'. Did you mean 'lstm'? Valid: "),
         (
             {"cell": "rnn", "activation": "rleu"},
             "activation: unknown name 'rleu'. Did you mean 'relu'? Valid: ",
         ),
         (
             {"activation": "relu"},
-            "activation: expected an activation only for a cell that lets it be chosen (rnn), "
+            "activation: expected an activation only for a cell that lets it be chosen (rnn, "
             "got 'relu' for the cell gru, which has its own.",
         ),
         ({"pooling": "lats"}, "pooling: unknown name 'lats'. Did you mean 'last'? Valid: last, max, mean."),
