@@ -65,8 +65,7 @@ Prepared::Prepared(const Plan& plan, const Run& run, const Isa& isa, Arena& aren
     zeros_ = arena_.get<Real>(widest);
     std::memset(zeros_, 0, static_cast<size_t>(widest) * sizeof(Real));
     stages_ = arena_.get<StageRecord>(static_cast<int64_t>(plan.stages.size()));
-    const bool some = std::any_of(when_.begin(), when_.end(), [](When when) { return when != When::step; });
-    while (some && block_ * std::max<int64_t>(most_rows, 1) < kBlockRows) block_ *= 2;
+    block_ = steps_at_once(most_rows);
     std::vector<char> barriers(plan.stages.size(), 0);
     if (ranges > 1) barriers = place_barriers(plan);
     for (size_t s = 0; s < plan.stages.size(); ++s) {
@@ -75,6 +74,21 @@ Prepared::Prepared(const Plan& plan, const Run& run, const Isa& isa, Arena& aren
         stages_[s].barrier = barriers[s] != 0;
         stages_[s].when = when_[s];
     }
+}
+
+// So many that few rows fill the tiles of a product; and more where its weight is too large for the caches, which
+// then is read once for all of them.
+int64_t Prepared::steps_at_once(int64_t most_rows) const {
+    int64_t values = 0;
+    for (size_t s = 0; s < when_.size(); ++s) {
+        if (when_[s] == When::step) continue;
+        const Weight& weight = plan_.weights[static_cast<size_t>(plan_.stages[s].product.weight)];
+        values += weight.rows * weight.columns;
+    }
+    const int64_t rows = values > kCachedValues ? kManyBlockRows : kBlockRows;
+    int64_t steps = 1;
+    while (values > 0 && steps * std::max<int64_t>(most_rows, 1) < rows) steps *= 2;
+    return steps;
 }
 
 int32_t Prepared::view_index(const Port& port) {

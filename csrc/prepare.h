@@ -66,6 +66,7 @@ class Prepared {
     int32_t view_index(const Port& port);
     PortRecord record(const Port& port) { return {view_index(port), port.column}; }
     const int64_t* split_lanes(int64_t width);
+    int64_t steps_at_once(int64_t most_rows) const;
     bool holds_block(int32_t buffer) const;
     StageRecord product_record(const ProductStage& product, When when);
     void lay_panels(const ProductStage& product, StageRecord& record);

@@ -12,7 +12,9 @@ constexpr int64_t kChunk = 256;     // lanes that the vector machine takes throu
 constexpr int64_t kSumEvery = 32;   // rows added in Real before a Sum's partial goes into its double total
 constexpr int64_t kBlock = 256;     // inner dimension that one pass over a panel covers
 constexpr int64_t kOuterDepth = 256;  // rows that one pass over a block of a weight's gradient covers
-constexpr int64_t kBlockRows = 16;  // rows that are worth a product of their own
+constexpr int64_t kBlockRows = 16;  // rows that are worth a product of their own,
+constexpr int64_t kManyBlockRows = 256;  // and where its weight has more values than this
+constexpr int64_t kCachedValues = (int64_t{8} << 20) / sizeof(Real);
 constexpr int64_t kAlign = kCacheLine;  // rows and panels start at multiples of so many values (64 bytes)
 
 // One (buffer, side) as the rows of one walk see it. At step k row r stands at
