@@ -45,7 +45,7 @@ ELMAN_INLINE Vec exp_rest(Vec r) {
 }
 
 // 2^n for an integer n within -1022 .. 1023: the sum holds n + 1023 in its low bits
-ELMAN_INLINE Vec power_of_two(Vec n) { return from_bits(bits(n + (kRound + 1023.0)) << 52); }
+ELMAN_INLINE Vec power_of_two(Vec n) { return reinterpret_cast<Vec>(reinterpret_cast<Uint>(n + (kRound + 1023.0)) << 52); }
 
 // y * 2^n, rounded once, for y about 1
 ELMAN_INLINE Vec scale(Vec y, Vec n) {
@@ -100,18 +100,18 @@ ELMAN_INLINE Vec log_reduced(Vec f, Vec k) {
     return k * kLn2High - ((half - rest) - f);
 }
 
-constexpr int64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
+constexpr uint64_t kSqrtHalf = 0x3fe6a09e667f3bcd;
 
 // Where m = y / 2^k lies in sqrt(1/2) .. sqrt(2): the bits of 2^k, less those of 1, and k as a number.
 struct Exponent {
-    Int shift;
+    Uint shift;
     Vec k;
 };
 
 ELMAN_INLINE Exponent exponent_of(Vec y) {
-    const Int shift = (bits(y) - kSqrtHalf) & static_cast<int64_t>(0xfff0000000000000u);
+    const Uint shift = (reinterpret_cast<Uint>(y) - kSqrtHalf) & 0xfff0000000000000u;
     // The exponent's 12 bits, moved down and biased so that they are those of a positive number.
-    const Uint biased = (reinterpret_cast<Uint>(shift) + (uint64_t{2048} << 52)) >> 52;
+    const Uint biased = (shift + (uint64_t{2048} << 52)) >> 52;
     return {shift, from_bits(reinterpret_cast<Int>(biased) | bits(splat(kRound))) - (kRound + 2048.0)};
 }
 
@@ -127,7 +127,7 @@ ELMAN_INLINE Vec log(Vec x) {
     const Int denormal = x < 0x1p-1022;
     const Vec y = denormal ? x * 0x1p54 : x;
     const Exponent e = exponent_of(y);
-    const Vec m = from_bits(bits(y) - e.shift);
+    const Vec m = reinterpret_cast<Vec>(reinterpret_cast<Uint>(y) - e.shift);
     return log_special(x, log_reduced(m - 1.0, e.k - (denormal ? splat(54.0) : Vec{})));
 }
 
@@ -135,8 +135,8 @@ ELMAN_INLINE Vec log1p(Vec x) {
     const Vec u = x + 1.0;
     const Vec lost = x > 1.0 ? 1.0 - (u - x) : x - (u - 1.0);  // what rounding took from u
     const Exponent e = exponent_of(u);
-    const Vec m = from_bits(bits(u) - e.shift);
-    const Vec inverse = from_bits(bits(splat(1.0)) - e.shift);  // 2^-k, for k <= 100
+    const Vec m = reinterpret_cast<Vec>(reinterpret_cast<Uint>(u) - e.shift);
+    const Vec inverse = reinterpret_cast<Vec>(reinterpret_cast<Uint>(splat(1.0)) - e.shift);  // 2^-k, for k <= 100
     const Vec f = (m - 1.0) + (e.k > 100.0 ? Vec{} : lost * inverse);
     const Vec result = log_special(u, log_reduced(f, e.k));
     return x == 0.0 ? x : result;

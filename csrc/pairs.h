@@ -27,10 +27,9 @@ ELMAN_INLINE Vec pairs_along(Vec low, Vec high) {
 
 // 16 values of k and those of k + 1, as 16 pairs.
 ELMAN_INLINE Vec pairs_across(Vec first, Vec second) {
-    const Uint both = reinterpret_cast<Uint>(pairs_along(first, second));
-    const __m512i lower = _mm512_maskz_cvtepu16_epi32(0xffff, _mm512_castsi512_si256(reinterpret_cast<__m512i>(both)));
-    const __m512i upper =
-        _mm512_maskz_cvtepu16_epi32(0xffff, _mm512_maskz_extracti64x4_epi64(0xf, reinterpret_cast<__m512i>(both), 1));
+    const __m512i both = reinterpret_cast<__m512i>(pairs_along(first, second));
+    const __m512i lower = _mm512_maskz_cvtepu16_epi32(0xffff, _mm512_maskz_extracti64x4_epi64(0xf, both, 0));
+    const __m512i upper = _mm512_maskz_cvtepu16_epi32(0xffff, _mm512_maskz_extracti64x4_epi64(0xf, both, 1));
     return reinterpret_cast<Vec>(reinterpret_cast<Uint>(lower) | (reinterpret_cast<Uint>(upper) << 16));
 }
 
