@@ -1,7 +1,7 @@
 """The engine reader: a Program's two plans run by the C++ engine, under autograd.
 
-The engine owns what is sequential. The weight gradients stay with torch: each is one large product over all
-steps, after the loop. So do the projections of x where there are few sequences, before it.
+The loop over time takes the projections of x along, several steps at once where there are few sequences. The
+weight gradients follow after it: each is one large product over all steps.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class Cost:
     """Of one forward pass in float32.
 
     parameters: learned numbers. flops: a multiply-add counts 2. bytes: each array from or to memory once
-    (x, parameters, hoisted projections written and read, states of all steps), as if caches held the rest.
+    (x, parameters, projections of x written and read, states of all steps), as if caches held the rest.
     """
 
     parameters: int
@@ -40,8 +40,8 @@ def cost(program: Program, batch: int, time: int, sizes: Mapping[str, int]) -> C
 
 
 def step_flops(program: Program, sizes: Mapping[str, int]) -> int:
-    """Floating-point operations of one step of one sequence, hoisted projections included."""
-    hoisted = sum(
+    """Floating-point operations of one step of one sequence, projections of x included."""
+    projections = sum(
         2 * sizes["I"] // s.heads * s.count * sizes[s.width] for s in program.streams if s.weight is not None
     )
     inside = 0
@@ -49,4 +49,4 @@ def step_flops(program: Program, sizes: Mapping[str, int]) -> int:
         columns = sizes[product.operands[0].width] // product.heads
         inside += 2 * columns * product.count * sizes[product.outs[0].width]
     pointwise = sum(i.op.flops * sizes[i.out.width] for i in instructions(program.graph))
-    return hoisted + inside + pointwise
+    return projections + inside + pointwise

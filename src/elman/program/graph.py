@@ -28,7 +28,7 @@ class Value:
 class Source:
     """Where an input of a Graph comes from: a `kind`, the `name` within it, and the gate (block of columns).
 
-    Kinds of a forward Graph: `stream` (a hoisted projection or x itself), `state` (before the step),
+    Kinds of a forward Graph: `stream` (a projection of x, or x itself), `state` (before the step),
     `vector` (a per-feature parameter), `mask` (numbers given for each run, without gradient). An adjoint
     Graph adds `forward` (a value of the forward step, `name` is its index among the saved ones), `after` (a
     forward state after the step), `carry` (the gradient of a state, from the step that comes later in time)

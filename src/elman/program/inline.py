@@ -19,8 +19,8 @@ def inline(program: Program) -> Graph:
     """The forward Graph with the projections of x as products of the step; values are the same objects."""
     graph = program.graph
     x = graph.inputs.get(X) or Value("I", "x")
-    hoisted = {s.name: s for s in program.streams if s.weight is not None}
-    inputs = {source: v for source, v in graph.inputs.items() if source.name not in hoisted}
+    projected = {s.name: s for s in program.streams if s.weight is not None}
+    inputs = {source: v for source, v in graph.inputs.items() if source.name not in projected}
     projections = [
         Product(
             stream.weight or "",
@@ -31,7 +31,7 @@ def inline(program: Program) -> Graph:
             stream.bias,
             heads=stream.heads,
         )
-        for name, stream in hoisted.items()
+        for name, stream in projected.items()
     ]
     return Graph({X: x, **inputs}, [*projections, *graph.nodes], dict(graph.outputs))
 

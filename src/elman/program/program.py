@@ -60,8 +60,8 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Stream:
-    """What enters each step from outside: x itself (`weight` None), or a projection of x taken for all steps
-    at once before the loop: gates `first` … `first + count - 1` of `weight`, plus `bias`."""
+    """What enters each step from outside: x itself (`weight` None), or a projection of x, which waits for no
+    state: gates `first` … `first + count - 1` of `weight`, plus `bias`."""
 
     name: str
     width: str
