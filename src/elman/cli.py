@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
     try:
-        code = _dispatch(given)
+        code = _run(given)
+        sys.stdout.flush()  # here, where a reader that has gone is still answered for
     except ElmanError as error:
         if debug:
             raise
@@ -57,6 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     sys.exit(code)
+
+
+def _run(given: list[str]) -> int | str | None:
+    """The exit code; what shows help ends by `SystemExit`."""
+    try:
+        return _dispatch(given)
+    except SystemExit as ending:
+        return ending.code
 
 
 def _dispatch(given: list[str]) -> int:

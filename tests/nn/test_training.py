@@ -45,8 +45,8 @@ def _process(rank: int, port: int, folder: str) -> None:
     if rank == 0:
         torch.save([p.grad for p in layer.parameters()], Path(folder) / "gradients.pt")
     dist.barrier()
-    # Not by the interpreter's own end: there torch frees the reducer under the GIL and waits for gloo's thread,
-    # which may be waiting for the GIL to free what the last reduction had kept.
+    # Not by the interpreter's own end: there torch frees the reducer under the GIL and waits for gloo's
+    # thread, which may be waiting for the GIL to free what the last reduction had kept.
     os._exit(0)
 
 
