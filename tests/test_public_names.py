@@ -17,7 +17,7 @@ CELLS = """
 """
 PUBLIC = {
     "elman": "Cell Classifier cells explain load nn",
-    "elman.nn": "GRU GRUCell LSTM LSTMCell RNN RNNCell CellLayer Recurrent IndRNN Jordan LRU LiGRU MGU "
+    "elman.nn": "CRF GRU GRUCell LSTM LSTMCell RNN RNNCell CellLayer Recurrent IndRNN Jordan LRU LiGRU MGU "
     "MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU SLSTM SRU",
     "elman.cells": "Cell State create names options register unregister variants"
     + CELLS

@@ -1,6 +1,7 @@
 """Recurrent layers: replacements of torch.nn's, a class for each further cell, `Recurrent` for any other."""
 
 from elman.nn.cells import GRUCell, LSTMCell, RNNCell
+from elman.nn.crf import CRF
 from elman.nn.families import (
     LRU,
     MGU,
@@ -20,6 +21,7 @@ from elman.nn.layers import GRU, LSTM, RNN, CellLayer
 from elman.nn.recurrent import Recurrent
 
 __all__ = [
+    "CRF",
     "GRU",
     "LRU",
     "LSTM",
