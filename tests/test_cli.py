@@ -305,7 +305,8 @@ def test_ctrl_c_and_resume_end_with_the_same_bits(tmp_path: Path, monkeypatch: p
         ("cells", r"rnn +\S.*\n(\w+ +\S.*\n)+"),
         (
             "train",
-            r"elman train TASK --data DATA \[options\]\n\ntasks:\n  classify +a label for each sequence\n",
+            r"elman train TASK --data DATA \[options\]\n\ntasks:\n"
+            r"  classify +a label for each sequence\n(  \w+ +\S.*\n)*",
         ),
         ("train classify --help", r"(?s).*--hidden INT, --hidden-size INT .*--text-column(?!.*--verbose).*"),
     ],

@@ -6,22 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from elman import cells, nn
-    from elman.backends import explain
-    from elman.cells import Cell
-    from elman.estimators import Classifier, load
+    from elman import cells as cells
+    from elman import nn as nn
+    from elman.backends import explain as explain
+    from elman.cells import Cell as Cell
+    from elman.estimators import Classifier as Classifier
+    from elman.estimators import load as load
 
 __version__ = "0.1.0"
 
-_PLACES = {
-    "Cell": "elman.cells",
-    "Classifier": "elman.estimators",
-    "explain": "elman.backends",
-    "load": "elman.estimators",
-}
+_PLACES = {"Cell": "elman.cells", "explain": "elman.backends"}
 _MODULES = ("cells", "nn")
-
-__all__ = ["Cell", "Classifier", "cells", "explain", "load", "nn"]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,8 +24,17 @@ def __getattr__(name: str) -> Any:
         return import_module(f"elman.{name}")
     if name in _PLACES:
         return getattr(import_module(_PLACES[name]), name)
+    if name == "__all__":
+        return sorted([*_PLACES, *_MODULES, *_estimators()])
+    if not name.startswith("_") and name in _estimators():
+        return getattr(import_module("elman.estimators"), name)
     raise AttributeError(f"module 'elman' has no attribute {name!r}")
 
 
+def _estimators() -> list[str]:
+    """The estimators of all tasks, and `load`."""
+    return import_module("elman.estimators").__all__
+
+
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__getattr__("__all__"), "__version__"]

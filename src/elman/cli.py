@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -96,7 +96,7 @@ def _train(given: list[str]) -> int:
                 f"task: expected its name first, got {given[0]!r}. Valid: {', '.join(TASKS)}."
             )
         print("elman train TASK --data DATA [options]\n\ntasks:")
-        print("".join(f"  {name:<12} {about}\n" for name, about in TASKS.items()), end="")
+        print("".join(f"  {name:<12} {task.about}\n" for name, task in TASKS.items()), end="")
         return 0
     task = task_named(given[0])
     options = read_options(task.options, given[1:], name=given[0])
@@ -163,12 +163,6 @@ class _Evaluate:
     """A named data set (its test part), a file, or a folder."""
     out: str | None = None
     """A JSON file to write the figures to."""
-    text_column: str | None = None
-    """Column of the text, where it differs from the one in training."""
-    label_column: str | None = None
-    """Column of the label, where it differs from the one in training."""
-    header: str | None = None
-    """yes, no or auto: whether the first row names the columns, where it differs from training."""
 
 
 @dataclass(frozen=True)
@@ -183,14 +177,10 @@ class _Predict:
     """The CSV file to write."""
     overwrite: bool = False
     """Replace that file if it exists."""
-    text_column: str | None = None
-    """Column of the text, where it differs from the one in training."""
-    header: str | None = None
-    """yes, no or auto: whether the first row names the columns, where it differs from training."""
 
 
 def _evaluate(given: list[str]) -> int:
-    options = _parse_job(_Evaluate, given, "elman evaluate")
+    options = _parse_job(_reading(_Evaluate, given), given, "elman evaluate")
     from elman.tasks.jobs import evaluate
 
     evaluate(console=_console(), **vars(options))
@@ -198,11 +188,25 @@ def _evaluate(given: list[str]) -> int:
 
 
 def _predict(given: list[str]) -> int:
-    options = _parse_job(_Predict, given, "elman predict")
+    options = _parse_job(_reading(_Predict, given), given, "elman predict")
     from elman.tasks.jobs import predict
 
     predict(console=_console(), **vars(options))
     return 0
+
+
+def _reading(job: type[Any], given: list[str]) -> type[Any]:
+    """The options of a job on a run with those about the form of data that the task of the run has."""
+    run = next((argument for argument in given if not argument.startswith("-")), None)
+    if run is None or given[0] != run:
+        return job  # without a run in front only the help can be shown, or an error
+    from elman.tasks.jobs import reading_options
+
+    extra: list[Any] = []
+    for name, kind, before in reading_options(run):
+        about = tyro.conf.arg(help="Where it differs from training" + f" ({before})." * (before is not None))
+        extra.append((name, Annotated[kind | None, about], field(default=None)))
+    return make_dataclass(job.__name__, extra, bases=(job,), frozen=True)
 
 
 def _cells(given: list[str]) -> int:

@@ -24,4 +24,5 @@ def test_a_task(name: str) -> None:
 def test_an_unknown_task() -> None:
     with pytest.raises(ArgumentError) as error:
         task_named("clasify")
-    assert str(error.value) == "task: unknown name 'clasify'. Did you mean 'classify'? Valid: classify."
+    valid = ", ".join(TASKS)
+    assert str(error.value) == f"task: unknown name 'clasify'. Did you mean 'classify'? Valid: {valid}."

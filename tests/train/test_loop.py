@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import torch
 from elman.errors import ArgumentError, RunError
 from elman.train import checkpoint
 from elman.train.display import Display
+from elman.train.learner import Step
 from elman.train.loop import Outcome, fit
 from elman.train.optimizers import OPTIMIZERS
 from elman.train.options import TrainOptions
@@ -119,10 +122,93 @@ def test_a_stopped_training_ends_with_the_same_bits(
         assert same(one, two)
         assert "progress" not in about or about["progress"]["ranks"] == other["progress"]["ranks"]
     for one, two in zip(straight.history, resumed.history, strict=True):
-        timed = ("seconds", "sequences_per_second")
+        timed = ("seconds", "sequences_per_second", "waiting")
         assert {k: v for k, v in one.items() if k not in timed} == {
             k: v for k, v in two.items() if k not in timed
         }
+
+
+class Carrying(Toy):
+    """Each batch's loss is weighted by the mean of the batch before it, as a carried state would."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = torch.ones(())
+
+    def carried(self) -> dict[str, torch.Tensor]:
+        return {"before": self.before}
+
+    def carry(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        self.before = tensors.get("before", torch.ones(()))
+
+    def step(self, module: torch.nn.Module, batch: Any) -> Step:
+        step = super().step(module, batch)
+        weighted = Step(step.loss * self.before, step.count, step.sums, step.sequences)
+        self.before = 1.0 + self.x[batch].mean().abs()
+        return weighted
+
+
+@pytest.mark.parametrize("asked", [2, 3, STEPS, STEPS + 1])
+def test_what_a_batch_leaves_to_the_next_is_kept(tmp_path: Path, asked: int) -> None:
+    whole, last = Carrying(), Carrying()
+    fit(whole, OPTIONS)
+    stopped = fit(Carrying(), OPTIONS, store=folder(tmp_path / "run"), stop=stop_after(asked))
+    assert stopped.ending == "interrupted"
+    fit(last, OPTIONS, store=folder(tmp_path / "run", resume=True))
+    assert same(weights(last), weights(whole))
+
+
+class Reading(Toy):
+    """Fetches batches slowly; in a thread of its own where `ahead`."""
+
+    def __init__(self, seconds: float, threads: set[str]) -> None:
+        super().__init__()
+        self.wait, self.threads = seconds, threads
+
+    def fetch(self, batch: Any) -> Any:
+        time.sleep(self.wait)
+        self.threads.add(threading.current_thread().name)
+        return batch
+
+    def step(self, module: torch.nn.Module, batch: Any) -> Step:
+        time.sleep(self.wait)
+        return super().step(module, batch)
+
+
+class ReadingAhead(Reading):
+    ahead = True
+
+
+def test_batches_fetched_ahead_are_the_same_and_hardly_waited_for() -> None:
+    threads: set[str] = set()
+    plain, ahead = Reading(0.02, set()), ReadingAhead(0.02, threads)
+    options = OPTIONS.replace(epochs=2)
+    slow, quick = fit(plain, options), fit(ahead, options)
+    assert ahead.seen == plain.seen
+    assert same(weights(ahead), weights(plain))
+    assert threads == {"fetch_0"}
+    # half of the time is reading: the one waits for it, the other for the first of five batches alone
+    assert slow.history[1]["waiting"] > 0.2
+    assert quick.history[1]["waiting"] < 0.75 * slow.history[1]["waiting"]
+
+
+def test_an_error_while_fetching_ahead_reaches_the_caller() -> None:
+    class Broken(ReadingAhead):
+        def fetch(self, batch: Any) -> Any:
+            raise RunError("song.wav: damaged")
+
+    with pytest.raises(RunError, match=r"song.wav"):
+        fit(Broken(0.0, set()), OPTIONS)
+
+
+def test_a_figure_may_stand_for_a_loss_with_penalties() -> None:
+    class Penalised(Toy):
+        def step(self, module: torch.nn.Module, batch: Any) -> Step:
+            step = super().step(module, batch)
+            return Step(step.loss + 100.0, step.count, step.sums, step.sequences, figure=step.loss)
+
+    one, two = fit(Toy(), OPTIONS), fit(Penalised(), OPTIONS)
+    assert [r["train_loss"] for r in two.history] == pytest.approx([r["train_loss"] for r in one.history])
 
 
 def test_a_stop_before_the_first_epoch_is_done_leaves_a_model(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from elman.data.batches import shuffled_batches
-from elman.train.learner import Step
+from elman.train.learner import Learner, Step
 
 
-class Toy:
+class Toy(Learner):
     """Learns y = x · w; `valid` gives the validation loss of each epoch where it is to be dictated."""
 
     headline = "accuracy"

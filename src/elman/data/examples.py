@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 
 from elman.data.columns import Columns
 from elman.data.sequences import Sequences
+
+Part = TypeVar("Part", bound=Sized, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -38,22 +42,28 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Splits:
-    """The parts of a data set; those that it does not come with are None.
+class Splits(Generic[Part]):
+    """The parts of a data set; those that it does not come with are None. What len(part) counts is the task's
+    to say.
 
     scaled: the numbers have a sensible range already, so they are left as they are.
     notes: what was chosen while reading, such as the columns, to be shown to the user.
     columns: those that were taken, for files that have columns.
     """
 
-    train: Examples
-    valid: Examples | None = None
-    test: Examples | None = None
+    train: Part
+    valid: Part | None = None
+    test: Part | None = None
     scaled: bool = False
     notes: tuple[str, ...] = ()
     columns: Columns | None = None
 
-    def parts(self) -> dict[str, Examples]:
+    def parts(self) -> dict[str, Part]:
         """The parts that are there, by name."""
         named = {"train": self.train, "valid": self.valid, "test": self.test}
         return {name: part for name, part in named.items() if part is not None}
+
+    @property
+    def last(self) -> Part:
+        """The part on which a model is measured in the end: test, else valid, else train."""
+        return list(self.parts().values())[-1]

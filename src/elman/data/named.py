@@ -41,7 +41,7 @@ _SST2 = {
 }
 
 
-def digits() -> Splits:
+def digits() -> Splits[Examples]:
     """1,797 handwritten digits of 8×8 from scikit-learn, read as 8 rows of 8; every fifth of a class is the
     test.
 
@@ -59,7 +59,7 @@ def digits() -> Splits:
     return Splits(examples.select(kept), test=examples.select(held), scaled=True)
 
 
-def mnist() -> Splits:
+def mnist() -> Splits[Examples]:
     """60,000 + 10,000 handwritten digits of 28×28, read as 28 rows of 28; pixels to mean 0, deviation 1.
 
     Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-based learning applied to document recognition,
@@ -74,7 +74,7 @@ def mnist() -> Splits:
     return Splits(parts["train"], test=parts["test"], scaled=True)
 
 
-def sst2() -> Splits:
+def sst2() -> Splits[Examples]:
     """6,920 + 872 + 1,821 sentences of film reviews, positive (1) or negative (0).
 
     R. Socher et al., Recursive deep models for semantic compositionality over a sentiment treebank, 2013.
@@ -89,7 +89,7 @@ def sst2() -> Splits:
     return Splits(parts["train"], parts["dev"], parts["test"])
 
 
-NAMED: dict[str, Callable[[], Splits]] = {"digits": digits, "mnist": mnist, "sst2": sst2}
+NAMED: dict[str, Callable[[], Splits[Examples]]] = {"digits": digits, "mnist": mnist, "sst2": sst2}
 
 
 def _idx(name: str) -> np.ndarray:

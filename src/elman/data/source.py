@@ -16,7 +16,7 @@ _ENDINGS = (".npz", *KINDS)
 _PARTS = {"train": ("train", "training"), "valid": ("dev", "valid", "val", "validation"), "test": ("test",)}
 
 
-def read_source(data: str, columns: Columns, *, labelled: bool = True) -> Splits:
+def read_source(data: str, columns: Columns, *, labelled: bool = True) -> Splits[Examples]:
     """All that `data` names; a single file is the `train` part.
 
     Raises `ArgumentError` or `DataError` if it names nothing that can be read.
@@ -49,7 +49,7 @@ def read_file(
     )
 
 
-def _read_folder(folder: Path, columns: Columns, *, labelled: bool) -> Splits:
+def _read_folder(folder: Path, columns: Columns, *, labelled: bool) -> Splits[Examples]:
     found: dict[str, Path] = {}
     for part, stems in _PARTS.items():
         fitting = [

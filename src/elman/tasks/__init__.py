@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from elman.errors import unknown
 
 if TYPE_CHECKING:
     from elman.tasks.task import Task
 
-#: name -> what it does; elman.tasks.<name>.TASK is the task
+
+class Entry(NamedTuple):
+    """What a task does, and the class of its estimator."""
+
+    about: str
+    estimator: str
+
+
+#: by name; elman.tasks.<name>.TASK is the task
 TASKS = {
-    "classify": "a label for each sequence",
+    "classify": Entry("a label for each sequence", "Classifier"),
 }
 
 

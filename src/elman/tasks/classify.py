@@ -21,7 +21,6 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from elman.cells import create
 from elman.data import Examples, Sequences, Splits, Vocabulary
 from elman.data.arrays import examples_of
 from elman.data.batches import padding_share, shuffled_batches, sorted_batches
@@ -32,10 +31,10 @@ from elman.data.splits import hold_out
 from elman.data.tokens import TOKENS
 from elman.tasks.estimator import Estimator
 from elman.tasks.inputs import Inputs, NumberInputs, TextInputs, inputs_from, standardised
-from elman.tasks.network import POOLS, SequenceNetwork, cell_about, cell_of
-from elman.tasks.task import Model, Task
+from elman.tasks.network import POOLS, SequenceNetwork, cell_of
+from elman.tasks.task import Model, Task, saved_cell
 from elman.train.durable import sha256
-from elman.train.learner import Step
+from elman.train.learner import Learner, Step
 from elman.train.metrics import class_figures, confusion_table, log_loss, majority_figures
 from elman.train.optimizers import LEARNING_RATES
 from elman.train.options import TrainOptions, choice, flag, from_mapping, text, to_mapping, whole
@@ -126,12 +125,12 @@ class Classifier(ClassifierMixin, Estimator):
         return tags
 
 
-class ClassifyLearner:
+class ClassifyLearner(Learner):
     """Cross-entropy on batches by length; see `elman.train.learner.Learner`."""
 
     headline = "accuracy"
 
-    def __init__(self, model: Model, splits: Splits, options: ClassifyOptions) -> None:
+    def __init__(self, model: Model, splits: Splits[Examples], options: ClassifyOptions) -> None:
         self.module = model.module
         inputs, classes = model.parts["inputs"], model.parts["classes"]
         self.train = _coded(splits.train, inputs, classes)
@@ -154,10 +153,13 @@ class ClassifyLearner:
     def batches(self, epoch: int) -> Sequence[Tensor]:
         return shuffled_batches(self.train.x.lengths.cpu(), self.batch_size, self.seed, epoch)
 
-    def step(self, module: nn.Module, batch: Tensor) -> Step:
+    def fetch(self, batch: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         rows = batch.to(self.train.y.device)
-        x, lengths = self.train.x.batch(rows)
-        logits, y = module(x, lengths), self.train.y[rows]
+        return *self.train.x.batch(rows), self.train.y[rows]
+
+    def step(self, module: nn.Module, batch: tuple[Tensor, Tensor | None, Tensor]) -> Step:
+        x, lengths, y = batch
+        logits = module(x, lengths)
         hits = (logits.detach().argmax(1) == y).sum()
         return Step(F.cross_entropy(logits, y), len(y), {"accuracy": hits}, len(y))
 
@@ -191,7 +193,7 @@ def _coded(examples: Examples, inputs: Inputs, classes: np.ndarray) -> _Coded:
     return _Coded(inputs.encode(examples.inputs, examples.source), encode_labels(examples, classes))
 
 
-class Classify(Task[ClassifyOptions]):
+class Classify(Task[ClassifyOptions, Examples]):
     """Classification of whole sequences."""
 
     name = "classify"
@@ -199,7 +201,7 @@ class Classify(Task[ClassifyOptions]):
     options = ClassifyOptions
     estimator = Classifier
 
-    def read(self, options: ClassifyOptions) -> tuple[Splits, ClassifyOptions]:
+    def read(self, options: ClassifyOptions) -> tuple[Splits[Examples], ClassifyOptions]:
         cell_of(options)
         columns = Columns(options.text_column, options.label_column, options.header)
         splits = read_source(options.data, columns)
@@ -232,7 +234,7 @@ class Classify(Task[ClassifyOptions]):
         check_examples(examples, labelled=labelled)
         return examples, f"{data}, its test part" if splits.test is not None else data
 
-    def choose(self, options: ClassifyOptions, splits: Splits) -> ClassifyOptions:
+    def choose(self, options: ClassifyOptions, splits: Splits[Examples]) -> ClassifyOptions:
         count, texts = len(splits.train), not isinstance(splits.train.inputs, Sequences)
         small = count < SMALL
         plain = options.cell == "rnn"  # without gates it needs more and smaller steps, and underfits sooner
@@ -253,7 +255,7 @@ class Classify(Task[ClassifyOptions]):
             **{name: value for name, value in chosen.items() if getattr(options, name) is None}
         )
 
-    def prepare(self, options: ClassifyOptions, splits: Splits) -> tuple[Model, ClassifyLearner]:
+    def prepare(self, options: ClassifyOptions, splits: Splits[Examples]) -> tuple[Model, ClassifyLearner]:
         classes = classes_of(splits.train)
         inputs: Inputs
         vocabulary = None
@@ -277,34 +279,29 @@ class Classify(Task[ClassifyOptions]):
         model = Model(module, about, vocabulary, {"classes": classes, "inputs": inputs, "cell": cell})
         return model, ClassifyLearner(model, splits, options)
 
-    def about(self, model: Model) -> dict[str, Any]:
-        cell = cell_about(model.parts["cell"])
-        options = {**model.about["options"], "cell": cell["name"]}
-        return {**super().about(model), "options": options, "cell": cell}
-
     def rebuild(self, about: Mapping[str, Any], vocabulary: str | None) -> Model:
         options = from_mapping(ClassifyOptions, about["options"], origin="the saved options")
         inputs, classes = inputs_from(about["inputs"], vocabulary), np.array(about["classes"])
-        cell = create(about["cell"]["name"], **about["cell"]["options"])
+        cell = saved_cell(about)
         module = SequenceNetwork(inputs, cell, options, options.pooling or "last", len(classes))
         plain = {name: about[name] for name in ("classes", "counts", "inputs", "options", "vocabulary")}
         return Model(module, plain, vocabulary, {"classes": classes, "inputs": inputs, "cell": cell})
 
-    def figures(self, model: Model, examples: Examples) -> dict[str, Any]:
+    def figures(self, model: Model, part: Examples) -> dict[str, Any]:
         classes = model.parts["classes"]
-        truth = encode_labels(examples, classes).numpy()
-        probabilities = _probabilities(model, examples)
+        truth = encode_labels(part, classes).numpy()
+        probabilities = _probabilities(model, part)
         said = probabilities.argmax(1)
         return {**class_figures(truth, said, len(classes)), "loss": log_loss(truth, probabilities)}
 
-    def baselines(self, model: Model, examples: Examples) -> dict[str, dict[str, Any]]:
-        truth = encode_labels(examples, model.parts["classes"]).numpy()
+    def baselines(self, model: Model, part: Examples, train: Examples | None) -> dict[str, dict[str, Any]]:
+        truth = encode_labels(part, model.parts["classes"]).numpy()
         return {"majority": majority_figures(model.about["counts"], truth)}
 
-    def predictions(self, model: Model, examples: Examples) -> pl.DataFrame:
+    def predictions(self, model: Model, part: Examples) -> pl.DataFrame:
         classes = model.parts["classes"]
-        probabilities = _probabilities(model, examples)
-        rows = np.arange(examples.first_row, examples.first_row + len(examples))
+        probabilities = _probabilities(model, part)
+        rows = np.arange(part.first_row, part.first_row + len(part))
         columns = {"row": rows, "label": classes[probabilities.argmax(1)]}
         return pl.DataFrame(columns | {f"p_{c}": probabilities[:, k] for k, c in enumerate(classes.tolist())})
 
@@ -313,7 +310,7 @@ class Classify(Task[ClassifyOptions]):
             [confusion_table(figures["confusion"], model.parts["classes"])] if "confusion" in figures else []
         )
 
-    def card(self, model: Model, splits: Splits, folder: Path) -> tuple[str, str]:
+    def card(self, model: Model, splits: Splits[Examples], folder: Path) -> tuple[str, str]:
         classes = [str(c) for c in model.parts["classes"].tolist()]
         listed = ", ".join(classes[:20]) + (" …" if len(classes) > 20 else "")
         parts = ", ".join(f"{len(part):,} ({name})" for name, part in splits.parts().items())

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from elman.data import Splits
 from elman.errors import unknown
 from elman.tasks import task_named
+from elman.tasks.initial import start_from
 from elman.tasks.network import as_given
 from elman.tasks.saved import open_model
 from elman.tasks.task import Model, Task
@@ -47,7 +48,7 @@ class Estimator(BaseEstimator):
             cls.__init__ = _constructor(cls.options_type)  # type: ignore[method-assign]
 
     @property
-    def _task(self) -> Task[Any]:
+    def _task(self) -> Task[Any, Any]:
         return task_named(self.task_name)
 
     def options(self) -> opts.TrainOptions:
@@ -57,7 +58,7 @@ class Estimator(BaseEstimator):
         check_device(options.device)
         return options
 
-    def _learn(self, splits: Splits) -> None:
+    def _learn(self, splits: Splits[Any]) -> None:
         """Train a new model on checked examples; the random state of torch is left as it was."""
         task = self._task
         options = task.choose(self.options(), splits)
@@ -65,6 +66,8 @@ class Estimator(BaseEstimator):
         with torch.random.fork_rng():
             torch.manual_seed(options.seed)
             model, learner = task.prepare(options, splits)
+            if options.init is not None:
+                start_from(model.module, options.init)
             outcome = fit(learner, options, display=display)
         self.model_ = model
         self.history_ = outcome.history

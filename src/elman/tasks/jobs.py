@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,17 @@ from rich.table import Table
 from elman.data import Splits
 from elman.errors import RunError, shown, wrong
 from elman.tasks import task_named
+from elman.tasks.initial import start_from
 from elman.tasks.saved import open_model
 from elman.tasks.task import Model, Task
 from elman.train.card import model_card
 from elman.train.device import check_device
-from elman.train.display import RichDisplay
+from elman.train.display import RichDisplay, shown_figure
 from elman.train.durable import write_bytes, write_json, write_text
 from elman.train.interrupt import Interrupt
 from elman.train.loop import Outcome, fit
-from elman.train.options import TrainOptions, check, from_mapping, to_mapping
-from elman.train.picture import draw_learning_curve
+from elman.train.options import TrainOptions, check, from_mapping, rules, to_mapping
+from elman.train.picture import draw_learning_curve, save_picture
 from elman.train.run_folder import CARD, PICTURE, RunFolder
 
 #: what may differ from the options with which a run began when it is resumed
@@ -47,6 +48,10 @@ def train(name: str, options: TrainOptions, console: Console) -> Outcome:
     _say(console, splits, before, options)
     torch.manual_seed(options.seed)
     model, learner = task.prepare(options, splits)
+    if options.init is not None and not options.resume:
+        _say_lines(
+            console, f"first weights from {options.init}:", start_from(model.module, options.init).lines()
+        )
     folder.about, folder.fingerprint = task.about(model), learner.fingerprint()
     folder.begin(to_mapping(options.replace(resume=False, overwrite=False)), vocabulary=model.vocabulary)
     parameters = sum(p.numel() for p in model.module.parameters())
@@ -66,18 +71,18 @@ def train(name: str, options: TrainOptions, console: Console) -> Outcome:
 
 
 def evaluate(
-    run: str, data: str, console: Console, *, out: str | None = None, **columns: str | None
+    run: str, data: str, console: Console, *, out: str | None = None, **reading: Any
 ) -> dict[str, Any]:
     """Measure the model of a run folder on labelled data; `out` names a JSON file for the figures.
 
-    columns: `text_column`, `label_column` and `header`, where they differ from those in training.
+    reading: the task's options about the form of data (`reading_options`), where they differ from training.
     """
-    task, model, options = _open(run, **columns)
+    task, model, options = _open(run, **reading)
     _check_out(out, overwrite=True)
-    examples, called = task.read_more(data, options, labelled=True)
-    figures = task.figures(model, examples)
-    baselines = task.baselines(model, examples)
-    console.print(_figures_table({called: figures}, baselines))
+    part, called = task.read_more(data, options, labelled=True)
+    figures = task.figures(model, part)
+    baselines = task.baselines(model, part, None)
+    console.print(_figures_table({called: figures}, baselines, task))
     for table in task.describe(figures, model):
         console.print(table)
     if out is not None:
@@ -87,19 +92,33 @@ def evaluate(
 
 
 def predict(
-    run: str, data: str, out: str, console: Console, *, overwrite: bool = False, **columns: str | None
+    run: str, data: str, out: str, console: Console, *, overwrite: bool = False, **reading: Any
 ) -> int:
-    """Write a CSV with a row for each example: what is predicted, and how probable. Returns the rows."""
+    """Write a CSV with a row for each thing predicted. Returns the rows.
+
+    reading: the task's options about the form of data (`reading_options`), where they differ from training.
+    """
     _check_out(out, overwrite=overwrite)
-    task, model, options = _open(run, **columns)
-    examples, called = task.read_more(data, options, labelled=False)
-    table = task.predictions(model, examples)
+    task, model, options = _open(run, **reading)
+    part, called = task.read_more(data, options, labelled=False)
+    table = task.predictions(model, part)
     write_bytes(Path(out), table.write_csv().encode())
     console.print(f"{len(table):,} predictions for {called} written to {out}", highlight=False)
     return len(table)
 
 
-def _open(run: str, **changes: Any) -> tuple[Task[Any], Model, Any]:
+def reading_options(run: str) -> list[tuple[str, type, Any]]:
+    """(name, kind, value in training) of each option about the form of data that the task of a run has.
+
+    Raises `RunError` if there is no such run.
+    """
+    task, model = open_model(run)
+    shared, before = rules(TrainOptions), model.about["options"]
+    own = {name: rule for name, rule in rules(task.options).items() if name not in shared}
+    return [(name, rule.kind, before.get(name)) for name, rule in own.items() if not rule.python]
+
+
+def _open(run: str, **changes: Any) -> tuple[Task[Any, Any], Model, Any]:
     """(task, model, options) of a run folder; `changes` that are None are left out."""
     task, model = open_model(run)
     options = from_mapping(task.options, model.about["options"], origin=run)
@@ -143,11 +162,15 @@ def _resumed(kept: TrainOptions, given: TrainOptions) -> TrainOptions:
     return kept.replace(**changes)
 
 
-def _say(console: Console, splits: Splits, before: TrainOptions, options: TrainOptions) -> None:
+def _say_lines(console: Console, title: str, lines: Sequence[str]) -> None:
+    console.print(title, highlight=False, markup=False, soft_wrap=True)
+    for line in lines:
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _say(console: Console, splits: Splits[Any], before: TrainOptions, options: TrainOptions) -> None:
     parts = ", ".join(f"{len(part):,} {name}" for name, part in splits.parts().items())
-    console.print(f"data: {parts}", highlight=False)
-    for note in splits.notes:
-        console.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)
+    _say_lines(console, f"data: {parts}", splits.notes)
     old, new = to_mapping(before), to_mapping(options)
     chosen = {name: value for name, value in new.items() if name not in old}
     if chosen:
@@ -156,15 +179,17 @@ def _say(console: Console, splits: Splits, before: TrainOptions, options: TrainO
 
 
 def _report(
-    task: Task[Any],
+    task: Task[Any, Any],
     model: Model,
-    splits: Splits,
+    splits: Splits[Any],
     options: TrainOptions,
     outcome: Outcome,
     folder: RunFolder,
     console: Console,
 ) -> None:
     figures = {name: task.figures(model, part) for name, part in splits.parts().items()}
+    last = figures[list(figures)[-1]]
+    baselines = task.baselines(model, splits.last, splits.train) if options.baselines else {}
     result = {
         "task": task.name,
         "settings": to_mapping(options),
@@ -172,14 +197,20 @@ def _report(
         "epochs": len(outcome.history),
         "best_epoch": outcome.best_epoch,
         **figures,
-        "baselines": task.baselines(model, list(splits.parts().values())[-1]),
+        "baselines": baselines,
     }
     folder.save_result(result)
     title = f"{options.cell} on {options.data}"
     draw_learning_curve(folder.path / PICTURE, outcome.history, task.headline, title)
+    for name, picture in task.draw(model, splits, last).items():
+        save_picture(folder.path / name, picture)
     about, python = task.card(model, splits, folder.path)
     write_text(folder.path / CARD, model_card(result, about=about, python=python))
-    console.print(_figures_table(figures, result["baselines"]))
+    console.print(_figures_table(figures, baselines, task))
+    padded, waited = (_mean(outcome.history, name) for name in ("padding", "waiting"))
+    console.print(
+        f"padding {padded:.1%} of all steps, waiting for data {waited:.1%} of the time", highlight=False
+    )
     ending = "stopped early, after" if outcome.ending == "stopped early" else "trained"
     console.print(
         f"{ending} {len(outcome.history)} epochs in {outcome.seconds:.1f} s; "
@@ -191,7 +222,9 @@ def _report(
 
 
 def _figures_table(
-    figures: Mapping[str, Mapping[str, Any]], baselines: Mapping[str, Mapping[str, Any]]
+    figures: Mapping[str, Mapping[str, Any]],
+    baselines: Mapping[str, Mapping[str, Any]],
+    task: Task[Any, Any],
 ) -> Table:
     """A row for each split and baseline, a column for each figure that is one number."""
     names = [name for name, value in next(iter(figures.values())).items() if isinstance(value, float)]
@@ -199,17 +232,19 @@ def _figures_table(
     table.add_column("")
     for name in names:
         table.add_column(name, justify="right")
-    table.add_column("sequences", justify="right")
-    for label, values in [*figures.items(), *((f"baseline: {name}", b) for name, b in baselines.items())]:
-        cells = [_percent(name, values.get(name)) for name in names]
-        table.add_row(label, *cells, f"{values['sequences']:,}" if "sequences" in values else "")
+    table.add_column(task.unit, justify="right")
+    for label, values in figures.items():
+        counted = f"{values[task.unit]:,}" if task.unit in values else ""
+        table.add_row(label, *(shown_figure(name, values.get(name)) for name in names), counted)
+    for label, values in baselines.items():
+        took = f" ({values['seconds']:.1f} s)" if "seconds" in values else ""
+        cells = [shown_figure(name, values.get(name)) for name in names]
+        table.add_row(f"baseline: {label}{took}", *cells, "")
     return table
 
 
-def _percent(name: str, value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.2%}" if name == "accuracy" else f"{value:.4f}"
+def _mean(history: Sequence[Mapping[str, Any]], name: str) -> float:
+    return sum(record.get(name, 0.0) for record in history) / max(len(history), 1)
 
 
 def _check_out(out: str | None, *, overwrite: bool) -> None:

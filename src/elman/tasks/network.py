@@ -50,34 +50,56 @@ def as_given(cell: Cell) -> str | Cell:
     return about["name"] if about == cell_about(create(about["name"])) else cell
 
 
+def recurrent_layers(cell: Cell, features: int, options: TrainOptions) -> Recurrent:
+    """The recurrent layers over `features`, with all that the options say of them."""
+    return Recurrent(
+        cell,
+        features,
+        options.hidden_size,
+        options.layers,
+        dropout=(options.dropout or 0.0) if options.layers > 1 else 0.0,
+        bidirectional=bool(options.bidirectional),
+        input_dropout=options.input_dropout,
+        recurrent_dropout=options.recurrent_dropout,
+        zoneout=options.zoneout,
+        weight_drop=options.weight_drop,
+        memory=options.memory,
+        backend=options.backend,
+    )
+
+
+class Body(nn.Module):
+    """What all networks begin with: an input layer, dropout on embeddings, recurrent layers."""
+
+    def __init__(self, inputs: Inputs, cell: Cell, options: TrainOptions) -> None:
+        super().__init__()
+        self.input, features = inputs.layer()
+        embedded = isinstance(self.input, nn.Embedding)
+        self.input_dropout = nn.Dropout(options.dropout or 0.0 if embedded else 0.0)
+        self.recurrent = recurrent_layers(cell, features, options)
+        self.width = options.hidden_size * (1 + bool(options.bidirectional))  # D
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None, state: Any = None) -> tuple[Tensor, Any]:
+        """(T, B, F) numbers or (T, B) tokens, lengths (B,) or None, a carried state or None: (steps
+        (T, B, D), the final state)."""
+        return self.recurrent(self.input_dropout(self.input(x)), state, lengths=lengths)
+
+
 class SequenceNetwork(nn.Module):
-    """Input layer, dropout, recurrent layers, pooling over time, dropout, a linear output."""
+    """A body, pooling over time, dropout, a linear output."""
 
     def __init__(self, inputs: Inputs, cell: Cell, options: TrainOptions, pooling: str, outputs: int) -> None:
         super().__init__()
-        self.input, features = inputs.layer()
-        self.input_dropout = nn.Dropout(
-            options.dropout or 0.0 if isinstance(self.input, nn.Embedding) else 0.0
-        )
-        self.recurrent = Recurrent(
-            cell,
-            features,
-            options.hidden_size,
-            options.layers,
-            dropout=(options.dropout or 0.0) if options.layers > 1 else 0.0,
-            bidirectional=bool(options.bidirectional),
-            backend=options.backend,
-        )
+        self.body = Body(inputs, cell, options)
         self.pool = pool_named(pooling)
         self.output_dropout = nn.Dropout(options.dropout or 0.0)
-        self.output = nn.Linear(options.hidden_size * (1 + bool(options.bidirectional)), outputs)
+        self.output = nn.Linear(self.body.width, outputs)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(T, B, F) numbers or (T, B) tokens, lengths (B,) or None, to (B, K)."""
-        read = self.input_dropout(self.input(x))
-        steps, state = self.recurrent(read, lengths=lengths)
+        steps, state = self.body(x, lengths)
         first = state[0] if isinstance(state, tuple) else state
-        ends = first[-(1 + self.recurrent.bidirectional) :]
+        ends = first[-(1 + self.body.recurrent.bidirectional) :]
         return self.output(self.output_dropout(self.pool(steps, ends, lengths)))
 
 

@@ -11,7 +11,7 @@ from elman.train.run_folder import RunFolder
 from elman.train.state import load_weights
 
 
-def open_model(path: str | Path) -> tuple[Task[Any], Model]:
+def open_model(path: str | Path) -> tuple[Task[Any, Any], Model]:
     """The task and the model of a run folder.
 
     Raises `RunError` if there is none, or a file is truncated or was changed.

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import polars as pl
 from rich.console import RenderableType
 from torch import nn
 
-from elman.data import Examples, Splits
+from elman.cells import Cell, create
+from elman.data import Splits
+from elman.tasks.network import cell_about
 from elman.train.learner import Learner
 from elman.train.options import TrainOptions
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 O = TypeVar("O", bound=TrainOptions)  # noqa: E741
+D = TypeVar("D", bound=Sized)
 
 
 @dataclass
@@ -25,7 +31,7 @@ class Model:
 
     about: plain values, kept in model.safetensors beside the weights; the task rebuilds the module from them.
     vocabulary: JSON of the tokens, kept in its own file; None for numbers.
-    parts: the task's own objects (classes, inputs …).
+    parts: the task's own objects (classes, inputs …), the `cell` among them.
     """
 
     module: nn.Module
@@ -34,28 +40,29 @@ class Model:
     parts: dict[str, Any] = field(default_factory=dict)
 
 
-class Task(ABC, Generic[O]):
-    """One kind of learning, such as a label for each sequence."""
+class Task(ABC, Generic[O, D]):
+    """One kind of learning, such as a label for each sequence, on data of one kind D, such as `Examples`."""
 
     name: ClassVar[str]
     headline: ClassVar[str]  # the figure to show, such as "accuracy"
+    unit: ClassVar[str] = "sequences"  # what len() of a part of the data counts
     options: type[O]
     estimator: type[Any]  # the class with scikit-learn's manners
 
     @abstractmethod
-    def read(self, options: O) -> tuple[Splits, O]:
+    def read(self, options: O) -> tuple[Splits[D], O]:
         """The checked data that the options name, with columns and whatever else was found filled in."""
 
     @abstractmethod
-    def read_more(self, data: str, options: O, *, labelled: bool) -> tuple[Examples, str]:
-        """(examples to evaluate or predict, what to call them); of a data set with parts its test."""
+    def read_more(self, data: str, options: O, *, labelled: bool) -> tuple[D, str]:
+        """(data to evaluate or predict, what to call them); of a data set with parts its test."""
 
     @abstractmethod
-    def choose(self, options: O, splits: Splits) -> O:
+    def choose(self, options: O, splits: Splits[D]) -> O:
         """The options with all that was left open chosen from the data."""
 
     @abstractmethod
-    def prepare(self, options: O, splits: Splits) -> tuple[Model, Learner]:
+    def prepare(self, options: O, splits: Splits[D]) -> tuple[Model, Learner]:
         """A new model and its learner; every check of the data has passed once this returns."""
 
     @abstractmethod
@@ -63,25 +70,40 @@ class Task(ABC, Generic[O]):
         """The model that was saved, still without its weights."""
 
     @abstractmethod
-    def figures(self, model: Model, examples: Examples) -> dict[str, Any]:
-        """How the model does on labelled examples."""
+    def figures(self, model: Model, part: D) -> dict[str, Any]:
+        """How the model does on labelled data."""
 
     @abstractmethod
-    def baselines(self, model: Model, examples: Examples) -> dict[str, dict[str, Any]]:
-        """By name, the figures of simple rules learned from the model's training data."""
+    def baselines(self, model: Model, part: D, train: D | None) -> dict[str, dict[str, Any]]:
+        """By name, the figures on `part` of simple rules learned from `train`.
+
+        Without `train`, as in `elman evaluate`, those that the model remembers enough for. "seconds" among
+        the figures of a rule says how long it took.
+        """
 
     @abstractmethod
-    def predictions(self, model: Model, examples: Examples) -> pl.DataFrame:
-        """A row for each example."""
+    def predictions(self, model: Model, part: D) -> pl.DataFrame:
+        """A row for each thing predicted."""
 
     @abstractmethod
-    def describe(self, figures: Mapping[str, Any], model: Model) -> list[RenderableType]:
-        """Further tables on `figures`, such as the confusion of the classes."""
-
-    @abstractmethod
-    def card(self, model: Model, splits: Splits, folder: Path) -> tuple[str, str]:
+    def card(self, model: Model, splits: Splits[D], folder: Path) -> tuple[str, str]:
         """For the model card: (what was learned from what, how to use it from Python)."""
 
+    def describe(self, figures: Mapping[str, Any], model: Model) -> list[RenderableType]:
+        """Further tables on `figures`, such as the confusion of the classes."""
+        return []
+
+    def draw(self, model: Model, splits: Splits[D], figures: Mapping[str, Any]) -> dict[str, Figure]:
+        """Pictures of the result by file name, for the run folder; `figures` are those of the last part."""
+        return {}
+
     def about(self, model: Model) -> dict[str, Any]:
-        """What model.safetensors says beside the weights."""
-        return {"task": self.name, **model.about}
+        """What model.safetensors says beside the weights; raises `RunError` for a cell not registered."""
+        cell = cell_about(model.parts["cell"])
+        options = {**model.about["options"], "cell": cell["name"]}
+        return {"task": self.name, **model.about, "options": options, "cell": cell}
+
+
+def saved_cell(about: Mapping[str, Any]) -> Cell:
+    """The cell that `Task.about` wrote down."""
+    return create(about["cell"]["name"], **about["cell"]["options"])

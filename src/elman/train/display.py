@@ -100,6 +100,11 @@ class RichDisplay(Display):
 
 
 def _figure(name: str, value: float | None) -> str:
+    return "" if value is None else f"{name} {shown_figure(name, value)}"
+
+
+def shown_figure(name: str, value: float | None) -> str:
+    """A figure as tables show it: shares of what is right in percent."""
     if value is None:
         return ""
-    return f"{name} {value:.2%}" if name == "accuracy" else f"{name} {value:.4f}"
+    return f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4f}"

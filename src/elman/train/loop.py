@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,7 +27,7 @@ from elman.train.learner import Learner, Step
 from elman.train.optimizers import LEARNING_RATES, create_optimizer
 from elman.train.options import TrainOptions
 from elman.train.schedules import factor
-from elman.train.state import Position, Progress, collect, load_weights, restore
+from elman.train.state import Position, Progress, collect, load_weights, restore, under
 
 
 class Store(Protocol):
@@ -149,6 +151,7 @@ class _Training:
         assert self.store is not None
         tensors, about = kept
         restore(self.learner.module, self.optimizer, tensors, about["optimizer"])
+        self.learner.carry(under(tensors, "carried"))
         self.progress = Progress.from_plain(about["progress"])
         if self.progress.best_epoch:
             self.best = self.store.load_best()
@@ -157,6 +160,7 @@ class _Training:
         if self.store is None:
             return
         tensors, memory = collect(self.learner.module, self.optimizer)
+        tensors |= {f"carried/{name}": tensor for name, tensor in self.learner.carried().items()}
         self.store.save_last(tensors, {"progress": self.progress.plain(), "optimizer": memory})
 
     def _epoch(self) -> bool:
@@ -165,12 +169,16 @@ class _Training:
         batches = self.learner.batches(position.epoch)
         began, before = time.perf_counter(), position.seconds
         self.module.train()
-        while position.batch < len(batches):
-            self._step(batches[position.batch], len(batches))
-            position.seconds = before + time.perf_counter() - began
-            if self.stop() and position.batch < len(batches):
-                self._keep_unfinished()
-                return False
+        if position.batch == 0:
+            self.learner.carry({})
+        with closing(_fetched(self.learner, batches[position.batch :])) as fetched:
+            for batch, waited in fetched:
+                self._step(batch, len(batches))
+                position.waiting += waited
+                position.seconds = before + time.perf_counter() - began
+                if self.stop() and position.batch < len(batches):
+                    self._keep_unfinished()
+                    return False
         trained = position.seconds
         self.module.eval()
         with torch.no_grad():
@@ -193,7 +201,8 @@ class _Training:
         self.optimizer.zero_grad()
         self.fabric.backward(step.loss)
         norm = self._clip()
-        values = torch.stack([step.loss.detach(), norm, *step.sums.values()]).tolist()
+        loss = step.loss if step.figure is None else step.figure
+        values = torch.stack([loss.detach(), norm, *step.sums.values()]).tolist()
         self._check_finite(values[0], values[1], batches)
         self.fabric_optimizer.step()
         self.gradient_norm = values[1]
@@ -255,6 +264,7 @@ class _Training:
             "gradient_norm": train["gradient_norm"],
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "padding": padding,
+            "waiting": position.waiting / max(trained, 1e-9),
             "seconds": position.seconds,
             "sequences_per_second": position.totals["sequences"] / max(trained, 1e-9),
             "best": best,
@@ -280,6 +290,25 @@ class _Training:
     def _out_of_patience(self) -> bool:
         patience = self.options.patience
         return patience is not None and self.progress.idle_epochs >= patience
+
+
+def _fetched(learner: Learner, batches: Sequence[Any]) -> Generator[tuple[Any, float], None, None]:
+    """(what `fetch` gives, seconds waited for it) for each batch, in order."""
+    if not learner.ahead:
+        for batch in batches:
+            began = time.perf_counter()
+            yield learner.fetch(batch), time.perf_counter() - began
+        return
+    with ThreadPoolExecutor(1, "fetch") as thread:
+        coming = thread.submit(learner.fetch, batches[0]) if batches else None
+        for following in [*batches[1:], None]:
+            if coming is None:
+                return
+            began = time.perf_counter()
+            ready = coming.result()
+            waited = time.perf_counter() - began
+            coming = None if following is None else thread.submit(learner.fetch, following)
+            yield ready, waited
 
 
 def _means(totals: Mapping[str, float]) -> dict[str, float]:

@@ -100,6 +100,16 @@ class TrainOptions:
     """Also read each sequence from its end. Chosen from the data unless given."""
     dropout: float | None = real(None, below=1.0, optional=True)
     """Share of activations dropped in training, before the output and between layers. Chosen unless given."""
+    input_dropout: float = real(0.0, below=1.0)
+    """Share of each layer's input features dropped in training, the same at all steps of a sequence."""
+    recurrent_dropout: float = real(0.0, below=1.0)
+    """Share of state features dropped in training where they enter a product, the same at all steps."""
+    zoneout: float = real(0.0, below=1.0)
+    """Chance that a feature of the state keeps its value at a step in training."""
+    weight_drop: float = real(0.0, below=1.0)
+    """Share of the recurrent weights dropped in training, the same at all steps."""
+    memory: str = choice("fast", ("fast", "low"))
+    """low keeps the states of every sqrt(T)-th step only and runs the others again in the backward pass."""
     backend: str = choice("auto", ("auto", "engine", "reference"))
     """The reader that runs the cell."""
 
@@ -122,6 +132,10 @@ class TrainOptions:
     """Largest norm of the gradient over all weights; 0 leaves it as it is."""
     patience: int | None = whole(None, low=1, unit="epochs", optional=True)
     """Stop after this many epochs without a better validation. Unless given: never; the best one is kept."""
+    bptt: int | None = whole(None, low=1, unit="steps", optional=True)
+    """Backpropagate through so many steps at most, with the state carried on. Unless given: the task's."""
+    init: str | None = text()
+    """A run whose layers are taken as the first weights where names and shapes agree."""
     validation_share: float = real(0.1, below=1.0)
     """Share of the training data held out for validation where none is given; 0 for none."""
     seed: int = whole(0)
@@ -142,6 +156,8 @@ class TrainOptions:
     """Test data; else a share of the training data."""
     test_share: float = real(0.1, below=1.0, python=False)
     """Share of the data held out for the test where none is given; 0 for none."""
+    baselines: bool = flag(True, python=False)
+    """Train simple rules on the same data, and show them beside the network."""
     out: str | None = text(python=False)
     """The run folder to write; runs/TASK-DATA-CELL unless given."""
     overwrite: bool = flag(False, python=False)

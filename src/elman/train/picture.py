@@ -1,23 +1,23 @@
-"""The learning curve as a PNG."""
+"""Pictures as PNG files, and the learning curve among them."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elman.train.durable import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def draw_learning_curve(path: Path, history: Sequence[Mapping[str, Any]], figure: str, title: str) -> None:
     """Loss and `figure` over the epochs, for training and validation; the best epoch is marked."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    picture = Figure(figsize=(9, 3.6), dpi=120, layout="constrained")
-    FigureCanvasAgg(picture)
+    picture = new_picture()
     epochs = [record["epoch"] for record in history]
     best = [record["epoch"] for record in history if record["best"]][-1:]
     for axes, name in zip(picture.subplots(1, 2), ("loss", figure), strict=True):
@@ -34,6 +34,21 @@ def draw_learning_curve(path: Path, history: Sequence[Mapping[str, Any]], figure
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False)
     picture.suptitle(title)
+    save_picture(path, picture)
+
+
+def new_picture(width: float = 9.0, height: float = 3.6) -> Figure:
+    """An empty figure of so many inches, drawn without a screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    picture = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(picture)
+    return picture
+
+
+def save_picture(path: Path, picture: Figure) -> None:
+    """Write a figure as a PNG, whole or not at all."""
     buffer = io.BytesIO()
     picture.savefig(buffer, format="png")
     write_bytes(path, buffer.getvalue())

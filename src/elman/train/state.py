@@ -18,7 +18,7 @@ class Position:
     """Where a training stands.
 
     epoch: the one under way, from 1. batch: how many of its batches are done. step: steps done in all.
-    totals: sums over the epoch so far. seconds: of work on this epoch so far.
+    totals: sums over the epoch so far. seconds: of work on this epoch so far, `waiting` of them for data.
     """
 
     epoch: int = 1
@@ -26,6 +26,7 @@ class Position:
     step: int = 0
     totals: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    waiting: float = 0.0
 
 
 @dataclass
