@@ -34,6 +34,21 @@ def test_the_most_frequent_are_kept() -> None:
     assert Vocabulary.train(TEXTS, max_size=3).tokens("a film") == ["a", "<unk>"]
 
 
+def test_a_corpus_with_unknown_words_of_its_own() -> None:
+    vocabulary = Vocabulary.train(["a <unk> a b <pad>"] * 2, tokens="whitespace", special=["<end>"])
+    assert vocabulary.listing() == ["<pad>", "<unk>", "<end>", "a", "b"]
+    assert vocabulary.encode(["b <unk> new a"]).values[:-1].tolist() == [4, 1, 1, 3]
+
+
+def test_bytes_leave_nothing_unknown() -> None:
+    vocabulary = Vocabulary.train(TEXTS, tokens="bpe", max_size=270, lowercase=False)
+    assert len(vocabulary) == 270
+    numbers = vocabulary.encode(["Ünknown 日"]).values[:-1]
+    assert (numbers > 1).all()
+    step = vocabulary.decoder()
+    assert "".join(step(int(number)) or "" for number in numbers) == "Ünknown 日"
+
+
 def test_capitals() -> None:
     assert Vocabulary.train(["A a"], lowercase=False).tokens("A a") == ["A", "a"]
     assert Vocabulary.train(["A a"]).tokens("A a") == ["a", "a"]
@@ -69,5 +84,5 @@ def test_an_unknown_way_to_cut() -> None:
         Vocabulary.train(TEXTS, tokens="word")
     assert (
         str(error.value)
-        == "tokens: unknown name 'word'. Did you mean 'words'? Valid: characters, whitespace, words."
+        == "tokens: unknown name 'word'. Did you mean 'words'? Valid: bpe, characters, whitespace, words."
     )

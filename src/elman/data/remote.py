@@ -39,7 +39,8 @@ class RemoteFile:
     def _checked(self, path: Path) -> bytes:
         content = path.read_bytes()
         try:
-            unpacked = gzip.decompress(content) if path.suffix == ".gz" else content
+            packed = path.suffix == ".gz" and content.startswith(b"\x1f\x8b")  # an origin may have it unpacked
+            unpacked = gzip.decompress(content) if packed else content
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(
                 f"{path}: expected a gzip file, got a damaged one ({error}). Delete it to fetch it anew."

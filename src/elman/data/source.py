@@ -13,7 +13,7 @@ from elman.data.tables import KINDS, read_table
 from elman.errors import DataError, unknown, wrong
 
 _ENDINGS = (".npz", *KINDS)
-_PARTS = {"train": ("train", "training"), "valid": ("dev", "valid", "val", "validation"), "test": ("test",)}
+PARTS = {"train": ("train", "training"), "valid": ("dev", "valid", "val", "validation"), "test": ("test",)}
 
 
 def read_source(data: str, columns: Columns, *, labelled: bool = True) -> Splits[Examples]:
@@ -51,7 +51,7 @@ def read_file(
 
 def _read_folder(folder: Path, columns: Columns, *, labelled: bool) -> Splits[Examples]:
     found: dict[str, Path] = {}
-    for part, stems in _PARTS.items():
+    for part, stems in PARTS.items():
         fitting = [
             p
             for p in sorted(folder.iterdir())

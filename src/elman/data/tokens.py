@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from elman.data.sequences import PAD, Sequences
 from elman.errors import RunError, unknown
 
-TOKENS = ("words", "characters", "whitespace")
+TOKENS = ("words", "characters", "whitespace", "bpe")
 PAD_TOKEN, UNKNOWN_TOKEN = "<pad>", "<unk>"
 # words with the apostrophes in and before them (it's, n't, 's), or one sign at a time
 _WORD = r"'?\w+(?:['’]\w+)*|[^\w\s]"
@@ -25,31 +26,48 @@ class Vocabulary:
     @classmethod
     def train(
         cls,
-        texts: Sequence[str],
+        texts: Iterable[str],
         *,
         tokens: str = "words",
         lowercase: bool = True,
         min_frequency: int = 1,
         max_size: int = 50_000,
+        normalize: bool = True,
+        special: Sequence[str] = (),
     ) -> Vocabulary:
-        """The vocabulary of `texts`.
+        """The vocabulary of `texts`, which are read once, one after the other.
 
-        tokens: words (and signs, each apart), whitespace (as the text separates them), or characters.
+        tokens: words (and signs, each apart), whitespace (as the text separates them), characters, or bpe:
+            pieces of words by byte pair encoding (Sennrich et al. 2016, arXiv:1508.07909), over bytes, so
+            that nothing is unknown.
         min_frequency: tokens seen less often become unknown, so that the model learns what to do with those.
-        max_size: only so many are kept, the most frequent first.
+        max_size: only so many are kept, the most frequent first; bpe has 256 bytes at the least.
+        normalize: take different writings of one character (Unicode's NFC) as one.
+        special: further tokens, numbered from 2 on, that are in no text as they are, such as a line's end.
         """
-        tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN_TOKEN))
+        bpe, named = tokens == "bpe", [PAD_TOKEN, UNKNOWN_TOKEN, *special]
+        tokenizer = Tokenizer(models.BPE() if bpe else models.WordLevel(unk_token=UNKNOWN_TOKEN))
+        steps = [normalizers.NFC()] if normalize else []
         tokenizer.normalizer = normalizers.Sequence(
-            [normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])]
+            [*steps, *([normalizers.Lowercase()] if lowercase else [])]
         )
         tokenizer.pre_tokenizer = _splitter(tokens)
-        trainer = trainers.WordLevelTrainer(
-            vocab_size=max_size,
-            min_frequency=min_frequency,
-            special_tokens=[PAD_TOKEN, UNKNOWN_TOKEN],
-            show_progress=False,
-        )
-        tokenizer.train_from_iterator(texts, trainer, length=len(texts))
+        trained: dict[str, Any] = {"vocab_size": max_size, "min_frequency": min_frequency}
+        trained |= {"special_tokens": named, "show_progress": False}
+        if bpe:
+            tokenizer.decoder = decoders.ByteLevel()
+            alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+            tokenizer.train_from_iterator(texts, trainers.BpeTrainer(initial_alphabet=alphabet, **trained))
+        else:
+            tokenizer.train_from_iterator(texts, trainers.WordLevelTrainer(**trained))
+            # the trainer numbers a special token anew where a text holds it as a word, such as PTB's <unk>
+            counts = {token: place for token, place in tokenizer.get_vocab().items() if token not in named}
+            listed = [*named, *sorted(counts, key=counts.__getitem__)]
+            numbers = {token: number for number, token in enumerate(listed)}
+            again = Tokenizer(models.WordLevel(numbers, unk_token=UNKNOWN_TOKEN))
+            again.normalizer, again.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+            again.add_special_tokens(named)
+            return cls(again)
         return cls(tokenizer)
 
     @classmethod
@@ -85,6 +103,25 @@ class Vocabulary:
         """The tokens of one text, those not in the vocabulary as <unk>."""
         return self._tokenizer.encode(text).tokens
 
+    def listing(self) -> list[str]:
+        """Every token, by its number."""
+        return [self._tokenizer.id_to_token(number) or "" for number in range(len(self))]
+
+    def normalized(self, text: str) -> str:
+        """The text as it is looked at: without capitals, where they do not count."""
+        normalizer = self._tokenizer.normalizer
+        return text if normalizer is None else normalizer.normalize_str(text)
+
+    def pieces(self, text: str) -> list[str]:
+        """What one text is cut into, before any of it is looked up."""
+        assert self._tokenizer.pre_tokenizer is not None
+        return [piece for piece, _ in self._tokenizer.pre_tokenizer.pre_tokenize_str(self.normalized(text))]
+
+    def decoder(self) -> Callable[[int], str | None]:
+        """A function from one token of bpe after the other to the text that it completes, if it does."""
+        stream = decoders.DecodeStream(skip_special_tokens=False)
+        return lambda token: stream.step(self._tokenizer, token)
+
 
 def _splitter(tokens: str) -> pre_tokenizers.PreTokenizer:
     if tokens == "words":
@@ -93,4 +130,6 @@ def _splitter(tokens: str) -> pre_tokenizers.PreTokenizer:
         return pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
     if tokens == "whitespace":
         return pre_tokenizers.WhitespaceSplit()
+    if tokens == "bpe":
+        return pre_tokenizers.ByteLevel(add_prefix_space=False)
     raise unknown("tokens", tokens, TOKENS)
