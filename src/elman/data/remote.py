@@ -39,7 +39,7 @@ class RemoteFile:
     def _checked(self, path: Path) -> bytes:
         content = path.read_bytes()
         try:
-            packed = path.suffix == ".gz" and content.startswith(b"\x1f\x8b")  # an origin may have it unpacked
+            packed = path.suffix == ".gz" and content.startswith(b"\x1f\x8b")  # origins may unpack
             unpacked = gzip.decompress(content) if packed else content
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(

@@ -135,14 +135,10 @@ def _check_sources(
             raise DataError(f"store: '{folder}' has a part {part}, the data given has none. {REMEDY}")
         else:
             text = texts[part]
-        if (
-            any(was.get(key) != value for key, value in text.identity().items())
-            and text.sha256() != was["sha256"]
-        ):
-            raise DataError(
-                f"store: '{folder}' was made from {path or was['name']}, "
-                f"{'which has changed since' if path == str(text.file) else f'not from {text.name}'}. {REMEDY}"
-            )
+        same = all(was.get(key) == value for key, value in text.identity().items())
+        if not same and text.sha256() != was["sha256"]:
+            how = "which has changed since" if path == str(text.file) else f"not from {text.name}"
+            raise DataError(f"store: '{folder}' was made from {path or was['name']}, {how}. {REMEDY}")
     if texts is not None and (more := [part for part in texts if part not in sources]):
         raise DataError(f"store: '{folder}' has no part {more[0]}, the data given has one. {REMEDY}")
 
