@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from elman.data.columns import Columns
+from elman.data.named import NAMED
 from elman.data.source import read_source
 from elman.data.tables import read_table
 from elman.errors import ArgumentError, DataError
@@ -183,6 +185,20 @@ def test_bad_tables(tmp_path: Path, name: str, text: str, columns: Columns, expe
     assert complaint(written(tmp_path, name, text), columns) == expected
 
 
+def test_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    table = pl.DataFrame({"text": SENTENCES, "label": [0, 1, 0, 1], "words": [s.split() for s in SENTENCES]})
+    table.write_parquet(path)
+    examples, note, taken = read_table(path, Columns())
+    assert examples.inputs == SENTENCES
+    assert examples.labels is not None
+    assert examples.labels.tolist() == [0, 1, 0, 1]
+    assert note.startswith("data.parquet: text from column 'text' (by its name), labels from column 'label'")
+    assert (taken.text, taken.label) == ("text", "label")
+    path.write_bytes(path.read_bytes()[:-20])
+    assert complaint(path).startswith("data.parquet: expected a Parquet file, got a damaged one (")
+
+
 def test_a_damaged_gzip(tmp_path: Path) -> None:
     path = written(tmp_path, "data.csv.gz", gzip.compress(rows().encode())[:-9])
     assert complaint(path).startswith("data.csv.gz: expected a gzip file, got a truncated or damaged one")
@@ -203,7 +219,8 @@ def test_a_folder_without_a_training_file(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         read_source(str(tmp_path), Columns())
     assert str(error.value) == (
-        f"{tmp_path}: expected a file train.npz, train.csv, train.tsv or train.jsonl, got notes.txt. "
+        f"{tmp_path}: expected a file train.npz, train.ts, train.csv, train.tsv, train.jsonl or "
+        "train.parquet, or one folder a class with texts (.txt), recordings or images, got notes.txt. "
         "Name the files themselves: --data, --valid, --test."
     )
 
@@ -211,8 +228,8 @@ def test_a_folder_without_a_training_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        ("digitz", "data: unknown name 'digitz'. Did you mean 'digits'? Valid: digits, mnist, sst2."),
-        ("", "data: expected a data set (digits, mnist, sst2), a file or a folder, got ''."),
+        ("digitz", f"data: unknown name 'digitz'. Did you mean 'digits'? Valid: {', '.join(NAMED)}."),
+        ("", f"data: expected a data set ({', '.join(NAMED)}), a file or a folder, got ''."),
         ("no/such.csv", "data: expected a file, got 'no/such.csv', whose folder 'no' does not exist."),
     ],
 )
@@ -227,8 +244,8 @@ def test_an_ending_that_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         read_source(str(path), Columns())
     assert str(error.value) == (
-        "data: expected a file that ends in .npz, .csv, .tsv, .jsonl, .ndjson (or these with .gz), "
-        f"got '{path}'."
+        "data: expected a file that ends in .npz, .ts, .csv, .tsv, .jsonl, .ndjson, .parquet "
+        f"(or these with .gz), an IDX file or a folder, got '{path}'."
     )
 
 

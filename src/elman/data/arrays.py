@@ -17,17 +17,18 @@ from numpy.lib import format as npy
 from elman.data.checks import check_lengths
 from elman.data.examples import Examples
 from elman.data.files import existing
+from elman.data.images import steps_of
 from elman.data.safe_objects import read_objects
 from elman.data.sequences import Sequences
 from elman.errors import DataError
 
 
-def read_npz(path: Path) -> Examples:
+def read_npz(path: Path, read: str = "rows") -> Examples:
     """Examples from an .npz file with `X` and (except for prediction) `y`.
 
     X: (N, T, F) numbers; or an object array of N arrays (T_i, F); or (S, F) numbers, one sequence after
        the other, with `lengths` (N,) beside it. With (N, T, F), `lengths` says how many steps of each row
-       are meant.
+       are meant. (N, R, C) and (N, R, C, B) images too: `read` by rows or columns.
     y: (N,) labels.
 
     Raises `DataError` for any other content.
@@ -38,7 +39,10 @@ def read_npz(path: Path) -> Examples:
         raise DataError(
             f"{path}: expected the arrays X and y, got {held}. Save with numpy.savez(file, X=X, y=y)."
         )
-    inputs = sequences_of(arrays["X"], lengths=arrays.get("lengths"), name=f"{path}: X")
+    x = arrays["X"]
+    if x.ndim == 4 or (x.ndim == 3 and read != "rows"):
+        x = steps_of(x, read)
+    inputs = sequences_of(x, lengths=arrays.get("lengths"), name=f"{path}: X")
     labels = labels_of(arrays["y"], len(inputs), source=f"{path}: y") if "y" in arrays else None
     return Examples(inputs, labels, str(path))
 

@@ -11,6 +11,9 @@ from elman.errors import DataError, unknown
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "document", "message", "name", "title", "input")
 LABEL_NAMES = ("label", "class", "target", "category", "sentiment", "y", "language", "output")
+ID_NAMES = ("id", "series_id", "case_id", "sequence_id", "unique_id", "series", "case", "sequence")
+TIME_NAMES = ("time", "t", "step", "timestamp", "ds", "date", "datetime", "frame")
+PATH_NAMES = ("path", "file", "filename", "file_name")
 
 
 @dataclass(frozen=True)
@@ -18,11 +21,17 @@ class Columns:
     """What the user named: columns by name or, counted from 1, by number; None where they are to be found.
 
     header: yes, no or auto.
+    id, time, channels: of a long table of series, a row for each step; channels separated by commas.
+    path: the files that an index of recordings or images lists.
     """
 
     text: str | None = None
     label: str | None = None
     header: str = "auto"
+    id: str | None = None
+    time: str | None = None
+    channels: str | None = None
+    path: str | None = None
 
 
 def split_header(table: pl.DataFrame, columns: Columns) -> tuple[pl.DataFrame, bool]:
@@ -44,7 +53,10 @@ def split_header(table: pl.DataFrame, columns: Columns) -> tuple[pl.DataFrame, b
 
 def _looks_like_header(table: pl.DataFrame, first: Sequence[str], columns: Columns) -> bool:
     names = {name.strip().lower() for name in first}
-    if any(given is not None and given.lower() in names for given in (columns.text, columns.label)):
+    wanted = (columns.text, columns.label, columns.id, columns.time, columns.path)
+    if any(given is not None and given.lower() in names for given in wanted):
+        return True
+    if names & set(LABEL_NAMES) and names & {*ID_NAMES, *PATH_NAMES}:
         return True
     if names & set(LABEL_NAMES) and names & set(TEXT_NAMES):
         return True
@@ -65,8 +77,8 @@ def choose(
             f"{source}: expected a text column and a label column, got one column: {table.columns[0]!r}."
         )
     wanted = columns.label if labelled or columns.label in table.columns else None
-    label = _named(table, wanted, "label_column", source) if wanted else None
-    text = _named(table, columns.text, "text_column", source) if columns.text else None
+    label = named(table, wanted, "label_column", source) if wanted else None
+    text = named(table, columns.text, "text_column", source) if columns.text else None
     label_why = text_why = "named"
     if text is None:
         text, text_why = _find_text(table, [label] if label else [], source)
@@ -80,12 +92,19 @@ def choose(
     return text, label, f"{note}, labels from column {label!r} ({label_why})" if label else note
 
 
-def _named(table: pl.DataFrame, given: str, option: str, source: str) -> str:
+def named(table: pl.DataFrame, given: str, option: str, source: str) -> str:
+    """The column that an option names, by name or by number from 1; the nearest name is offered."""
     if given in table.columns:
         return given
     if given.isdecimal() and 1 <= int(given) <= table.width:
         return table.columns[int(given) - 1]
     raise DataError(f"{source}: {unknown(option, given, table.columns)} Or its number, 1 to {table.width}.")
+
+
+def by_usual_name(table: pl.DataFrame, usual: Sequence[str]) -> str | None:
+    """The first column with one of these names, in any case of its letters."""
+    found = {name.lower(): name for name in reversed(table.columns)}
+    return next((found[name] for name in usual if name in found), None)
 
 
 def _find_text(table: pl.DataFrame, taken: Sequence[str], source: str) -> tuple[str, str]:

@@ -22,12 +22,14 @@ class Examples:
     labels: (N,) array, or None where there are none.
     source: what messages call the data: a file or the name of a data set.
     first_row: what the first example is called in messages: 0 in arrays, 1 or 2 in files.
+    names: (N,) what each example is called, such as its file; None where only its row tells it apart.
     """
 
     inputs: Sequences | list[str]
     labels: np.ndarray | None
     source: str
     first_row: int = 0
+    names: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -38,7 +40,8 @@ class Examples:
             inputs: Sequences | list[str] = self.inputs.select(torch.from_numpy(rows))
         else:
             inputs = [self.inputs[row] for row in rows]
-        return replace(self, inputs=inputs, labels=None if self.labels is None else self.labels[rows])
+        labels, names = (None if a is None else a[rows] for a in (self.labels, self.names))
+        return replace(self, inputs=inputs, labels=labels, names=names)
 
 
 @dataclass(frozen=True)

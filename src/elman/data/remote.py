@@ -11,13 +11,15 @@ from pathlib import Path
 
 from elman.errors import DataError
 
+_GZIP = b"\x1f\x8b"  # how a gzip file begins; some origins have the file plain, others packed
+
 
 @dataclass(frozen=True)
 class RemoteFile:
     """A file at its origin.
 
     sha256: of the unpacked content, since mirrors pack the same content differently.
-    urls: tried in this order.
+    urls: tried in this order; none for a file that no origin offers as one file.
     """
 
     name: str
@@ -39,8 +41,7 @@ class RemoteFile:
     def _checked(self, path: Path) -> bytes:
         content = path.read_bytes()
         try:
-            packed = path.suffix == ".gz" and content.startswith(b"\x1f\x8b")  # origins may unpack
-            unpacked = gzip.decompress(content) if packed else content
+            unpacked = gzip.decompress(content) if content[:2] == _GZIP else content
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(
                 f"{path}: expected a gzip file, got a damaged one ({error}). Delete it to fetch it anew."
@@ -74,8 +75,11 @@ class RemoteFile:
                 continue
             os.replace(path, folder / self.name)
             return content
+        why = f"could not be fetched from its origin ({'; '.join(failures)})"
+        if not self.urls:
+            why = "no origin offers it as one file, so it is not downloaded"
         raise DataError(
-            f"{self.name}: could not be fetched from its origin ({'; '.join(failures)}). "
+            f"{self.name}: {why}. "
             f"Put it into {folder}, or into a folder {folder.name} that ELMAN_DATA points above."
         )
 

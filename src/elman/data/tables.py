@@ -1,10 +1,11 @@
-"""Texts with labels from CSV, TSV and JSONL files (also .gz), by polars."""
+"""Texts with labels from CSV, TSV, JSONL (also .gz) and Parquet files, by polars."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ import polars as pl
 from elman.data.columns import Columns, choose, split_header
 from elman.data.examples import Examples
 from elman.data.files import check_utf8, existing, kind_of, read_bytes
+from elman.data.labels import labels_from_texts
 from elman.errors import DataError
 
-KINDS = (".csv", ".tsv", ".jsonl", ".ndjson")
+KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
 def read_table(path: Path, columns: Columns, *, labelled: bool = True) -> tuple[Examples, str, Columns]:
@@ -27,25 +29,56 @@ def read_table(path: Path, columns: Columns, *, labelled: bool = True) -> tuple[
     Raises `DataError` for a missing or damaged file or column, an empty file, text that is no UTF-8, an
     empty label.
     """
-    content = read_bytes(existing(path))
+    table, header = read_frame(path, columns)
+    columns = replace(columns, header="yes" if header else "no")
+    return read_texts(table, columns, path, first_row=2 if header else 1, labelled=labelled)
+
+
+def read_texts(
+    table: pl.DataFrame, columns: Columns, path: Path, *, first_row: int, labelled: bool
+) -> tuple[Examples, str, Columns]:
+    """The same from a table that was read; columns: with header as yes or no."""
+    text, label, note = choose(table, columns, str(path), labelled=labelled)
+    labels = None if label is None else labels_of_column(table[label], path, first_row)
+    texts = table[text].fill_null("").to_list()
+    if kind_of(path) in (".csv", ".tsv"):
+        note += ", with a header" if columns.header == "yes" else ", no header"
+    taken = Columns(text, label, columns.header)
+    return Examples(texts, labels, str(path), first_row=first_row), f"{path.name}: {note}", taken
+
+
+def read_frame(path: Path, columns: Columns) -> tuple[pl.DataFrame, bool]:
+    """(all cells of a table as texts, whether its first row was a header).
+
+    Raises `DataError` for a missing, damaged or empty file, and for text that is no UTF-8.
+    """
+    if kind_of(existing(path)) == ".parquet":
+        table, header = _read_parquet(path), False
+    else:
+        table, header = _read_text(path, columns)
+    if len(table) == 0:
+        raise DataError(f"{path}: expected at least one example, got only a header.")
+    return table, header
+
+
+def _read_text(path: Path, columns: Columns) -> tuple[pl.DataFrame, bool]:
+    content = read_bytes(path)
     check_utf8(content, path)
     if not content.strip():
         raise DataError(f"{path}: expected at least one example, got an empty data set.")
     content = content.removeprefix(b"\xef\xbb\xbf")  # the mark that some programs put in front of UTF-8
     if kind_of(path) in (".jsonl", ".ndjson"):
-        table, header = _read_jsonl(content, path), False
-    else:
-        table, header = split_header(_read_delimited(content, path), columns)
-    if len(table) == 0:
-        raise DataError(f"{path}: expected at least one example, got only a header.")
-    text, label, note = choose(table, columns, str(path), labelled=labelled)
-    first_row = 2 if header else 1
-    labels = None if label is None else _labels(table[label], path, first_row)
-    texts = table[text].fill_null("").to_list()
-    if kind_of(path) in (".csv", ".tsv"):
-        note += ", with a header" if header else ", no header"
-    taken = Columns(text, label, "yes" if header else "no")
-    return Examples(texts, labels, str(path), first_row=first_row), f"{path.name}: {note}", taken
+        return _read_jsonl(content, path), False
+    return split_header(_read_delimited(content, path), columns)
+
+
+def _read_parquet(path: Path) -> pl.DataFrame:
+    """All plain values as texts; lists and structures are left out."""
+    try:
+        table = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path}: expected a Parquet file, got a damaged one ({error}).") from None
+    return _plain(table, path)
 
 
 def _read_delimited(content: bytes, path: Path) -> pl.DataFrame:
@@ -96,7 +129,11 @@ def _read_jsonl(content: bytes, path: Path) -> pl.DataFrame:
     bad = _bad_json_line(content) if table.width == 0 else None
     if bad:
         raise DataError(f"{path}: {bad}.")
-    plain = [name for name, kind in table.schema.items() if not kind.is_nested()]
+    return _plain(table, path)
+
+
+def _plain(table: pl.DataFrame, path: Path) -> pl.DataFrame:
+    plain = [name for name, kind in table.schema.items() if not kind.is_nested() and kind != pl.Binary]
     if not plain:
         raise DataError(f"{path}: expected fields with text and label, got none with plain values.")
     return table.select(pl.col(plain).cast(pl.String))
@@ -115,7 +152,7 @@ def _bad_json_line(content: bytes) -> str | None:
     return None
 
 
-def _labels(column: pl.Series, path: Path, first_row: int) -> np.ndarray:
+def labels_of_column(column: pl.Series, path: Path, first_row: int) -> np.ndarray:
     """Labels as whole numbers if all are written as such, else as texts."""
     stripped = column.str.strip_chars()
     empty = (stripped.is_null() | (stripped == "").fill_null(True)).to_list()
@@ -124,7 +161,4 @@ def _labels(column: pl.Series, path: Path, first_row: int) -> np.ndarray:
         raise DataError(
             f"{path}: expected a label in every row, got an empty one in row {row} (column {column.name!r})."
         )
-    numbers = stripped.cast(pl.Int64, strict=False)
-    if numbers.null_count() == 0 and bool((numbers.cast(pl.String) == stripped).all()):
-        return numbers.to_numpy().copy()
-    return np.array(stripped.to_list())
+    return labels_from_texts(stripped.to_list())

@@ -1,0 +1,109 @@
+"""Images as sequences of their rows or columns: IDX files, arrays, and files through Pillow.
+
+Dimensions: N images, R rows, C columns, B bands (1 for grey, 3 for colour).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from elman.data.checks import check_lengths
+from elman.data.examples import Examples
+from elman.data.feature_store import Item, Stored, stored
+from elman.data.files import existing, read_bytes
+from elman.data.sequences import Sequences
+from elman.errors import DataError, unknown
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+READ = ("rows", "columns")
+_GREY = ("1", "L", "I", "F", "I;16", "LA", "La")
+
+
+def steps_of(images: np.ndarray, read: str) -> np.ndarray:
+    """Images (N, R, C) or (N, R, C, B) as steps: (N, R, C * B) by rows, (N, C, R * B) by columns.
+
+    Raises `ArgumentError` for another `read`.
+    """
+    if read not in READ:
+        raise unknown("read", read, READ)
+    if images.ndim == 3:
+        images = images[..., None]
+    if read == "columns":
+        images = images.swapaxes(1, 2)
+    return images.reshape(len(images), images.shape[1], -1)
+
+
+def read_images(
+    source: str, items: Sequence[Item], read: str, *, skip_bad: bool = False
+) -> tuple[Stored, list[str]]:
+    """(pixels in 0 to 1 of all images as steps, notes); grey ones have one band, others three.
+
+    All must be as wide (by rows) or as high (by columns) as the first.
+
+    Raises `DataError` that names the file for one that is damaged or of another size, unless `skip_bad`.
+    """
+
+    def features(file: BinaryIO, name: str) -> np.ndarray:
+        return steps_of(pixels(file, name)[None], read)[0]
+
+    kept = stored(source, items, features, {"images": read}, skip_bad=skip_bad)
+    notes = [f"{len(kept.kept):,} images read by {read}"]
+    if kept.skipped:
+        listed = "; ".join(kept.skipped[:3]) + (" …" if len(kept.skipped) > 3 else "")
+        notes.append(f"skipped {len(kept.skipped):,} bad files of {len(items):,}: {listed}")
+    return kept, notes
+
+
+def pixels(file: BinaryIO, name: str) -> np.ndarray:
+    """(R, C, B) float32 in 0 to 1; raises `DataError` for a file that is no image."""
+    try:
+        with Image.open(file) as image:
+            if image.mode.startswith("I;16"):
+                return np.asarray(image, np.float32)[..., None] / np.float32(65535)
+            plain = image.convert("L" if image.mode in _GREY else "RGB")
+            values = np.asarray(plain, np.float32) / np.float32(255)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{name}: expected an image, got a damaged or different file ({error}).") from None
+    return values if values.ndim == 3 else values[..., None]
+
+
+def is_idx(path: Path) -> bool:
+    """Whether a file is one of images by its name, such as train-images-idx3-ubyte.gz."""
+    return path.name.endswith(("-images-idx3-ubyte", "-images-idx3-ubyte.gz"))
+
+
+def read_idx(path: Path, read: str) -> Examples:
+    """Images of an IDX file, pixels in 0 to 1, with the labels of the file beside it where there is one.
+
+    Its name is that of the images, with labels-idx1 in place of images-idx3. Raises `DataError` if one of
+    them is damaged or they are not of the same number.
+    """
+    images = parse_idx(read_bytes(existing(path)), str(path))
+    if images.ndim != 3:
+        raise DataError(f"{path}: expected images (count, rows, columns), got the shape {images.shape}.")
+    beside = path.with_name(path.name.replace("-images-idx3-", "-labels-idx1-"))
+    labels = None
+    if beside.is_file():
+        labels = parse_idx(read_bytes(beside), str(beside)).astype(np.int64)
+        check_lengths(len(images), len(labels), str(beside))
+    steps = steps_of(images.astype(np.float32) / np.float32(255), read)
+    return Examples(Sequences.from_dense(steps), labels, str(path))
+
+
+def parse_idx(content: bytes, source: str) -> np.ndarray:
+    """An IDX file of bytes as an array; raises `DataError` if it is none."""
+    if len(content) < 4 or content[:3] != b"\x00\x00\x08":
+        raise DataError(
+            f"{source}: expected an IDX file of bytes, got one that begins with {content[:4].hex()}."
+        )
+    rank = content[3]
+    shape = tuple(int.from_bytes(content[4 + 4 * d : 8 + 4 * d], "big") for d in range(rank))
+    data = np.frombuffer(content, np.uint8, offset=4 + 4 * rank)
+    if data.size != int(np.prod(shape)):
+        raise DataError(f"{source}: expected {int(np.prod(shape))} bytes of data, got {data.size}.")
+    return data.reshape(shape)

@@ -1,0 +1,136 @@
+"""Series in the .ts format of the UEA and UCR archives (sktime, aeon), ragged or not.
+
+A header of lines that begin with @ (# is a comment), then `@data`, then one case a line: the values of a
+channel separated by commas, the channels by colons, the class last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from elman.data.examples import Examples
+from elman.data.files import check_utf8, existing, read_bytes
+from elman.data.labels import labels_from_texts
+from elman.data.sequences import Sequences
+from elman.errors import DataError, unknown
+
+_FLAGS = ("timestamps", "missing", "univariate", "equallength")
+_NUMBERS = ("dimensions", "dimension", "serieslength")
+_OTHERS = ("problemname", "classlabel", "targetlabel", "data")
+
+
+@dataclass
+class _Header:
+    """What the lines before @data say; None where they do not."""
+
+    channels: int | None = None
+    length: int | None = None
+    classes: tuple[str, ...] | None = None
+    labelled: bool = True
+
+
+def read_ts(path: Path, *, labelled: bool = True) -> Examples:
+    """Examples from a .ts file (also .gz); a missing value, written ?, becomes NaN.
+
+    Raises `DataError` with the line for a broken header, and for a case that does not fit it.
+    """
+    return parse_ts(read_bytes(existing(path)), str(path), labelled=labelled)
+
+
+def parse_ts(content: bytes, source: str, *, labelled: bool = True) -> Examples:
+    """The same from the content of a file."""
+    check_utf8(content, Path(source))
+    lines = enumerate(content.decode().splitlines(), 1)
+    header = _read_header(lines, source)
+    if labelled and not header.labelled:
+        raise DataError(f"{source}: expected a class for each case, but its header says @classLabel false.")
+    cases, labels, first = [], [], None
+    for number, line in lines:
+        if not line.strip() or line.startswith("#"):
+            continue
+        first = number if first is None else first
+        values, label = _read_case(line, header, f"{source}: line {number}")
+        header.channels = header.channels or values.shape[1]
+        cases.append(values)
+        labels.append(label)
+    if not cases:
+        raise DataError(f"{source}: expected at least one case after @data, got none.")
+    named = labels_from_texts(labels) if header.labelled else None
+    return Examples(Sequences.from_arrays(cases, name=source), named, source, first_row=first or 0)
+
+
+def _read_header(lines: Iterator[tuple[int, str]], source: str) -> _Header:
+    header = _Header()
+    for number, line in lines:
+        if not line.strip() or line.startswith("#"):
+            continue
+        where = f"{source}: line {number}"
+        if not line.startswith("@"):
+            raise DataError(f"{where}: expected a header line that begins with @, got {line[:40]!r}.")
+        name, *values = line[1:].split() or [""]
+        if name.lower() == "data":
+            return header
+        try:
+            _take(header, name, values)
+        except (DataError, ValueError) as error:
+            raise DataError(f"{where}: {error}") from None
+    raise DataError(f"{source}: expected a line @data behind the header, got none.")
+
+
+def _take(header: _Header, name: str, values: list[str]) -> None:
+    """One header line; raises `ValueError` saying what is wrong with it."""
+    key, text = name.lower(), " ".join(values).lower()
+    if key in ("classlabel", *_FLAGS) and (not values or values[0].lower() not in ("true", "false")):
+        raise DataError(f"expected @{name} true or false, got {' '.join(values) or 'nothing'!r}.")
+    if key in _NUMBERS:
+        if not text.isdecimal() or int(text) < 1:
+            raise DataError(f"expected @{name} and a whole number of 1 or more, got {text or 'nothing'!r}.")
+        if key == "serieslength":
+            header.length = int(text)
+        else:
+            header.channels = int(text)
+    elif key == "univariate" and text == "true":
+        header.channels = 1
+    elif key == "timestamps" and text == "true":
+        raise DataError("expected series without time stamps (@timeStamps false), got true.")
+    elif key == "targetlabel" and text.startswith("true"):
+        raise DataError("expected classes, got @targetLabel true, which is a regression.")
+    elif key == "classlabel":
+        header.labelled, header.classes = values[0].lower() == "true", tuple(values[1:]) or None
+    elif key not in (*_FLAGS, *_OTHERS):
+        raise unknown("header line", f"@{name}", [f"@{known}" for known in (*_FLAGS, *_NUMBERS, *_OTHERS)])
+
+
+def _read_case(line: str, header: _Header, where: str) -> tuple[np.ndarray, str]:
+    """((T, F) float32, the class)."""
+    channels, label = line.strip().split(":"), ""
+    if header.labelled:
+        label = channels.pop().strip()
+        if not label or (header.classes and label not in header.classes):
+            listed = ", ".join((header.classes or ("any class",))[:20])
+            raise DataError(f"{where}: expected a class at the end ({listed}), got {label[:40]!r}.")
+    if not channels or (header.channels and len(channels) != header.channels):
+        wanted = f"{header.channels} channels, as before" if header.channels else "at least one channel"
+        raise DataError(f"{where}: expected {wanted}, got {len(channels)}.")
+    rows = [_numbers(channel, where) for channel in channels]
+    steps = len(rows[0])
+    for place, row in enumerate(rows, 1):
+        if len(row) != (header.length or steps):
+            raise DataError(
+                f"{where}: expected {header.length or steps} values in every channel, "
+                f"got {len(row)} in channel {place}."
+            )
+    return np.stack(rows, axis=1), label
+
+
+def _numbers(channel: str, where: str) -> np.ndarray:
+    try:
+        return np.array(
+            [float("nan") if v.strip() == "?" else float(v) for v in channel.split(",")], np.float32
+        )
+    except ValueError as error:
+        raise DataError(f"{where}: expected numbers separated by commas ({error}).") from None
