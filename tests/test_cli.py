@@ -184,7 +184,8 @@ def test_texts_from_files(
         ),
         (
             "train classify --data digitz",
-            "data: unknown name 'digitz'. Did you mean 'digits'? Valid: digits, mnist, sst2.",
+            "data: unknown name 'digitz'. Did you mean 'digits'? Valid: basic_motions, digits, fsdd, "
+            "fsdd_speakers, imdb, japanese_vowels, mnist, names, sst2.",
         ),
         (
             "train classify --data digits --hidden 0",

@@ -99,7 +99,9 @@ def _read_table(path: Path, columns: Columns, settings: FileSettings, *, labelle
     return examples, (note,), taken
 
 
-def _read_folder(folder: Path, columns: Columns, settings: FileSettings, *, labelled: bool) -> Splits[Examples]:
+def _read_folder(
+    folder: Path, columns: Columns, settings: FileSettings, *, labelled: bool
+) -> Splits[Examples]:
     """A folder with a file or a folder for each part, else one folder a class, else files to predict."""
     found = {part: path for part in PARTS if (path := _part(folder, part))}
     if "train" in found or ("test" in found and not labelled):
