@@ -27,7 +27,7 @@ PUBLIC = {
     "elman.data": "Examples Sequences Splits Vocabulary",
     "elman.estimators": "Classifier load",
 }
-ERRORS = "ArgumentError BackendError CellError DataError ElmanError RunError"
+ERRORS = "ArgumentError BackendError CellError DataError ElmanError MissingError RunError"
 NAMES = [(module, name) for module, names in PUBLIC.items() for name in names.split()]
 
 
@@ -69,7 +69,7 @@ def test_errors_have_one_base_and_a_builtin_one() -> None:
     }
     assert found == set(ERRORS.split())
     builtin = {"ArgumentError": ValueError, "BackendError": RuntimeError, "CellError": TypeError}
-    builtin |= {"DataError": ValueError, "RunError": RuntimeError}
+    builtin |= {"DataError": ValueError, "RunError": RuntimeError, "MissingError": ImportError}
     for name, base in builtin.items():
         assert issubclass(getattr(errors, name), (errors.ElmanError,))
         assert issubclass(getattr(errors, name), base)

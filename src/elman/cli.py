@@ -19,6 +19,7 @@ from elman import __version__
 from elman.errors import ArgumentError, ElmanError, unknown
 
 if TYPE_CHECKING:
+    from elman.tasks.task import Task
     from elman.train.options import TrainOptions
 
 USAGE = """elman: recurrent neural networks, whole.
@@ -26,6 +27,7 @@ USAGE = """elman: recurrent neural networks, whole.
   elman train TASK --data DATA [--out RUN]         learn from data; the model goes into a run folder
   elman train TASK --config FILE.toml              the same, with options from a file
   elman train TASK --out RUN --resume              go on with a run that was stopped
+  elman tune TASK --data DATA --trials 30          try options, and say which matter
   elman evaluate RUN --data DATA                   how a model does on other data
   elman predict RUN --data DATA --out FILE.csv     what a model says on data without labels
   elman cells                                      the recurrent cells
@@ -34,6 +36,18 @@ USAGE = """elman: recurrent neural networks, whole.
 
 `elman train TASK --help` lists all options; --debug shows the whole trace of an error.
 """
+
+TUNE_USAGE = """elman tune {task} --data DATA [--trials 30] [--search OPTION,OPTION] [--out FOLDER] [options]
+
+Trains with options that it chooses, and learns from each trial which to try next. Options (see
+`elman train {task} --help`) stay as they are where they are given; of the others those with a
+range are tried, or those behind --search alone. The study lies in FOLDER/study.db: the same
+command goes on with it, and several processes may share it. At the end it shows the best trials
+and how much each option mattered, and writes FOLDER/best.toml.
+"""
+
+#: flags that are read before the options, and what stands behind them
+TAKES = {"--config": "the name of a TOML file", "--trials": "a number", "--search": "names of options"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -77,6 +91,7 @@ def _dispatch(given: list[str]) -> int:
         return 0
     commands: dict[str, Callable[[list[str]], int]] = {
         "train": _train,
+        "tune": _tune,
         "evaluate": _evaluate,
         "predict": _predict,
         "cells": _cells,
@@ -88,24 +103,52 @@ def _dispatch(given: list[str]) -> int:
 
 
 def _train(given: list[str]) -> int:
-    from elman.tasks import TASKS, task_named
-
-    if not given or given[0].startswith("-"):
-        if given and given[0] not in ("-h", "--help"):
-            raise ArgumentError(
-                f"task: expected its name first, got {given[0]!r}. Valid: {', '.join(TASKS)}."
-            )
-        print("elman train TASK --data DATA [options]\n\ntasks:")
-        print("".join(f"  {name:<12} {task.about}\n" for name, task in TASKS.items()), end="")
+    task = _task_first(given, "train")
+    if task is None:
         return 0
-    task = task_named(given[0])
-    options = read_options(task.options, given[1:], name=given[0])
+    options = read_options(task.options, given[1:], command=f"train {task.name}")
     from elman.tasks.jobs import train
 
-    return 130 if train(given[0], options, _console()).ending == "interrupted" else 0
+    return 130 if train(task.name, options, _console()).ending == "interrupted" else 0
 
 
-def read_options(kind: type[TrainOptions], given: list[str], *, name: str) -> TrainOptions:
+def _task_first(given: list[str], command: str) -> Task[Any, Any] | None:
+    """The task that is named first; None once the tasks are listed, where none is."""
+    from elman.tasks import TASKS, task_named
+
+    if given and not given[0].startswith("-"):
+        return task_named(given[0])
+    if given and given[0] not in ("-h", "--help"):
+        raise ArgumentError(f"task: expected its name first, got {given[0]!r}. Valid: {', '.join(TASKS)}.")
+    print(f"elman {command} TASK --data DATA [options]\n\ntasks:")
+    print("".join(f"  {name:<12} {task.about}\n" for name, task in TASKS.items()), end="")
+    return None
+
+
+def _tune(given: list[str]) -> int:
+    task = _task_first(given, "tune")
+    if task is None:
+        return 0
+    given, trials = _take(given[1:], "--trials")
+    given, search = _take(given, "--search")
+    if "--help" in given or "-h" in given:
+        print(TUNE_USAGE.format(task=task.name), end="")
+        return 0
+    if trials is not None and not trials.isdecimal():
+        raise ArgumentError(f"trials: expected a whole number of 1 or more, got {trials!r}.")
+    options = read_options(task.options, given, command=f"tune {task.name}")
+    from elman.tasks.tune import tune
+    from elman.train.options import rules
+
+    flags = {argument.partition("=")[0].replace("--no-", "--") for argument in given}
+    named = {name for name in rules(task.options) if f"--{name.replace('_', '-')}" in flags}
+    named |= {"hidden_size"} if "--hidden" in flags else set()
+    tried = [name.strip().replace("-", "_") for name in (search or "").split(",") if name.strip()]
+    tune(task.name, options, _console(), trials=int(trials or 30), given=named, search=tried)
+    return 0
+
+
+def read_options(kind: type[TrainOptions], given: list[str], *, command: str) -> TrainOptions:
     """The options of a task: defaults, over them a TOML file (`--config`), over it the command line.
 
     Raises `ArgumentError` for an unknown option, with the nearest one.
@@ -113,7 +156,7 @@ def read_options(kind: type[TrainOptions], given: list[str], *, name: str) -> Tr
     from elman.train.options import from_mapping, rules
     from elman.train.toml import read_toml
 
-    given, config = _take_config(given)
+    given, config = _take(given, "--config")
     if config and "--resume" in given:
         raise ArgumentError("config: a run that is resumed has its own options; leave --config out.")
     if "--resume" in given and (out := _value(given, "--out")):
@@ -127,7 +170,7 @@ def read_options(kind: type[TrainOptions], given: list[str], *, name: str) -> Tr
             flags |= {flag, f"--no-{flag[2:]}"} if rule.kind is bool else {flag}
             if rule.kind is bool and rule.optional:
                 given = _spell_out(given, flag)
-    return _parse(kind, given, flags, default=start, prog=f"elman train {name}")
+    return _parse(kind, given, flags, default=start, prog=f"elman {command}")
 
 
 def _spell_out(given: list[str], flag: str) -> list[str]:
@@ -259,20 +302,20 @@ def _parse(kind: type[Any], given: list[str], flags: set[str], **keywords: Any) 
     return tyro.cli(kind, args=given, **keywords)
 
 
-def _take_config(given: list[str]) -> tuple[list[str], str | None]:
-    """The arguments without --config, and its value."""
+def _take(given: list[str], wanted: str) -> tuple[list[str], str | None]:
+    """The arguments without the flag `wanted`, and its value."""
     rest: list[str] = []
-    config = None
+    taken = None
     waiting = iter(given)
     for argument in waiting:
         flag, equals, value = argument.partition("=")
-        if flag != "--config":
+        if flag != wanted:
             rest.append(argument)
             continue
-        config = value if equals else next(waiting, None)
-        if not config:
-            raise ArgumentError("config: expected the name of a TOML file behind --config, got nothing.")
-    return rest, config
+        taken = value if equals else next(waiting, None)
+        if not taken:
+            raise ArgumentError(f"{wanted[2:]}: expected {TAKES[wanted]} behind {wanted}, got nothing.")
+    return rest, taken
 
 
 def _console() -> Any:

@@ -30,6 +30,10 @@ class RunError(ElmanError, RuntimeError):
     """A run folder, a model file or a training run is not in a usable state."""
 
 
+class MissingError(ElmanError, ImportError):
+    """A package is not installed that one of elman's extras brings."""
+
+
 def wrong(argument: str, *, expected: str, got: object, remedy: str = "") -> ArgumentError:
     """An `ArgumentError` in the one form that all of them have.
 
@@ -53,3 +57,11 @@ def unknown(argument: str, got: object, choices: Iterable[str]) -> ArgumentError
     near = difflib.get_close_matches(str(got), valid, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return ArgumentError(f"{argument}: unknown name {got!r}.{hint} Valid: {', '.join(valid)}.")
+
+
+def missing(package: str, *, extra: str, what: str) -> MissingError:
+    """A `MissingError` for `what` the caller wanted to do, with the extra that brings the package."""
+    return MissingError(
+        f"{what} needs the package {package}, which is not installed. "
+        f"Install it with the extra that brings it: pip install 'elman[{extra}]'."
+    )

@@ -267,6 +267,7 @@ class _Training:
             "waiting": position.waiting / max(trained, 1e-9),
             "seconds": position.seconds,
             "sequences_per_second": position.totals["sequences"] / max(trained, 1e-9),
+            "rank": progress.ranks[-1][0],
             "best": best,
         }
         progress.history.append(record)

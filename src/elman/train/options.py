@@ -21,6 +21,28 @@ OptionsType = TypeVar("OptionsType", bound="TrainOptions")
 
 
 @dataclass(frozen=True)
+class Search:
+    """What tuning tries for an option: numbers from `low` to `high`, or one of `among`.
+
+    log: by their logarithm. usual: without being asked to.
+    """
+
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    among: tuple[Any, ...] = ()
+    usual: bool = True
+
+    def suggest(self, trial: Any, name: str) -> Any:
+        """The value that an Optuna trial takes."""
+        if self.among:
+            return trial.suggest_categorical(name, self.among)
+        if isinstance(self.low, int):
+            return trial.suggest_int(name, self.low, self.high, log=self.log)
+        return trial.suggest_float(name, self.low, self.high, log=self.log)
+
+
+@dataclass(frozen=True)
 class Rule:
     """What one option takes. `low` is inclusive, `above` and `below` are not."""
 
@@ -34,15 +56,16 @@ class Rule:
     instance_of: str = ""  # a class (by name) whose instances are taken too, in Python
     python: bool = True  # False: about files and folders, so the estimators do not have it
     command_line: bool = True
+    search: Search | None = None  # what tuning tries
 
 
 def _declare(default: Any, rule: Rule) -> Any:
     return field(default=default, metadata={"rule": rule})
 
 
-def whole(default: int | None, *, low: int = 0, unit: str = "", optional: bool = False) -> Any:
+def whole(default: int | None, *, low: int = 0, **rule: Any) -> Any:
     """A whole number of `low` or more."""
-    return _declare(default, Rule(int, low=low, unit=unit, optional=optional))
+    return _declare(default, Rule(int, low=low, **rule))
 
 
 def real(
@@ -50,13 +73,11 @@ def real(
     *,
     above: float | None = None,
     below: float | None = None,
-    optional: bool = False,
-    python: bool = True,
+    **rule: Any,
 ) -> Any:
     """A number of 0 or more, or above `above`, and under `below`."""
     low = 0.0 if above is None else None
-    rule = Rule(float, low=low, above=above, below=below, optional=optional, python=python)
-    return _declare(default, rule)
+    return _declare(default, Rule(float, low=low, above=above, below=below, **rule))
 
 
 def choice(
@@ -88,25 +109,29 @@ class TrainOptions:
     """The options that every task has, under the same names. None where the task chooses from the data."""
 
     # the network
-    cell: str = choice("lstm", cell_names, instance_of="Cell")
+    cell: str = choice(
+        "lstm", cell_names, instance_of="Cell", search=Search(among=("lstm", "gru", "rnn"), usual=False)
+    )
     """The recurrent cell (`elman cells` lists them)."""
     activation: str | None = text()
     """The cell's activation, for cells that let it be chosen, such as relu for the cell rnn."""
-    hidden_size: Annotated[int, tyro.conf.arg(aliases=["--hidden"])] = whole(128, low=1, unit="units")
+    hidden_size: Annotated[int, tyro.conf.arg(aliases=["--hidden"])] = whole(
+        128, low=1, unit="units", search=Search(among=(32, 64, 128, 256))
+    )
     """Units of each layer, in each direction."""
-    layers: int = whole(1, low=1, unit="layers")
+    layers: int = whole(1, low=1, unit="layers", search=Search(1, 3))
     """Recurrent layers, one on top of the other."""
     bidirectional: bool | None = flag(None)
     """Also read each sequence from its end. Chosen from the data unless given."""
-    dropout: float | None = real(None, below=1.0, optional=True)
+    dropout: float | None = real(None, below=1.0, optional=True, search=Search(0.0, 0.7))
     """Share of activations dropped in training, before the output and between layers. Chosen unless given."""
-    input_dropout: float = real(0.0, below=1.0)
+    input_dropout: float = real(0.0, below=1.0, search=Search(0.0, 0.5, usual=False))
     """Share of each layer's input features dropped in training, the same at all steps of a sequence."""
-    recurrent_dropout: float = real(0.0, below=1.0)
+    recurrent_dropout: float = real(0.0, below=1.0, search=Search(0.0, 0.5, usual=False))
     """Share of state features dropped in training where they enter a product, the same at all steps."""
-    zoneout: float = real(0.0, below=1.0)
+    zoneout: float = real(0.0, below=1.0, search=Search(0.0, 0.3, usual=False))
     """Chance that a feature of the state keeps its value at a step in training."""
-    weight_drop: float = real(0.0, below=1.0)
+    weight_drop: float = real(0.0, below=1.0, search=Search(0.0, 0.6, usual=False))
     """Share of the recurrent weights dropped in training, the same at all steps."""
     memory: str = choice("fast", ("fast", "low"))
     """low keeps the states of every sqrt(T)-th step only and runs the others again in the backward pass."""
@@ -116,9 +141,11 @@ class TrainOptions:
     # the training
     epochs: int | None = whole(None, low=1, unit="epochs", optional=True)
     """Passes over the training data. Chosen unless given."""
-    batch_size: int | None = whole(None, low=1, unit="sequences", optional=True)
+    batch_size: int | None = whole(
+        None, low=1, unit="sequences", optional=True, search=Search(among=(16, 32, 64, 128))
+    )
     """Sequences a step. Chosen unless given."""
-    learning_rate: float | None = real(None, above=0.0, optional=True)
+    learning_rate: float | None = real(None, above=0.0, optional=True, search=Search(3e-4, 3e-2, log=True))
     """The largest learning rate of the schedule. Chosen unless given."""
     optimizer: str = choice("adamw", ("adamw", "adam", "sgd", "rmsprop"))
     """The rule of the weight updates; sgd has Nesterov momentum of 0.9."""
@@ -126,9 +153,9 @@ class TrainOptions:
     """How the learning rate moves; step divides it by 10 twice, plateau halves it after two idle epochs."""
     warmup: float = real(0.1, below=1.0)
     """Share of all steps over which warmup-cosine rises from zero."""
-    weight_decay: float = real(0.01)
+    weight_decay: float = real(0.01, search=Search(1e-4, 0.3, log=True))
     """Weight decay of matrices (not of biases); decoupled in adamw, an L2 penalty in the others."""
-    clip: float = real(1.0)
+    clip: float = real(1.0, search=Search(0.1, 10.0, log=True, usual=False))
     """Largest norm of the gradient over all weights; 0 leaves it as it is."""
     patience: int | None = whole(None, low=1, unit="epochs", optional=True)
     """Stop after this many epochs without a better validation. Unless given: never; the best one is kept."""
