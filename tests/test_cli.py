@@ -97,6 +97,34 @@ def test_evaluate(trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert "confusion (truth down, prediction across)" in said
 
 
+def test_without_data_a_run_is_measured_on_its_own_test_part(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(trained, monkeypatch, "evaluate", "run") == 0
+    result = json.loads((trained / "run" / "result.json").read_text())
+    said = capsys.readouterr().out
+    assert f"{result['test']['accuracy']:.2%}" in said
+    assert "digits, its test part" in said
+    assert call(trained, monkeypatch, "predict", "run") == 0
+    assert "written to run/predictions.csv" in capsys.readouterr().out
+    assert len(table(trained / "run" / "predictions.csv")) == result["test"]["sequences"]
+    (trained / "run" / "predictions.csv").unlink()
+
+
+def test_a_model_trained_in_python_has_no_data_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import elman
+
+    x, y = np.random.default_rng(0).normal(size=(8, 3, 2)), np.arange(8) % 2
+    elman.Classifier(hidden_size=2, epochs=1).fit(x, y).save(tmp_path / "run")
+    assert call(tmp_path, monkeypatch, "evaluate", "run") == 2
+    assert capsys.readouterr().err == (
+        "error: data: expected data to read, since this model was trained in Python, on arrays, got None. "
+        "Name them by --data.\n"
+    )
+
+
 def test_predict(trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from elman.data.named import digits
 

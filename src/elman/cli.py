@@ -28,8 +28,8 @@ USAGE = """elman: recurrent neural networks, whole.
   elman train TASK --config FILE.toml              the same, with options from a file
   elman train TASK --out RUN --resume              go on with a run that was stopped
   elman tune TASK --data DATA --trials 30          try options, and say which matter
-  elman evaluate RUN --data DATA                   how a model does on other data
-  elman predict RUN --data DATA --out FILE.csv     what a model says on data without labels
+  elman evaluate RUN [--data DATA]                 how a model does on its test data, or on others
+  elman predict RUN --data DATA [--out FILE.csv]   what a model says on data without labels
   elman cells                                      the recurrent cells
   elman bench [--out FILE.json]                    how fast the layers are on this machine, beside torch.nn's
   elman --version
@@ -202,8 +202,8 @@ class _Evaluate:
 
     run: tyro.conf.Positional[str]
     """The run folder."""
-    data: str
-    """A named data set (its test part), a file, or a folder."""
+    data: str | None = None
+    """A named data set (its test part), a file, or a folder; unless given, the run's own test part."""
     out: str | None = None
     """A JSON file to write the figures to."""
 
@@ -214,10 +214,10 @@ class _Predict:
 
     run: tyro.conf.Positional[str]
     """The run folder."""
-    data: str
-    """A named data set (its test part), a file, or a folder."""
-    out: str
-    """The CSV file to write."""
+    data: str | None = None
+    """A named data set (its test part), a file, or a folder; unless given, the run's own test part."""
+    out: str | None = None
+    """The CSV file to write; predictions.csv in the run folder unless given."""
     overwrite: bool = False
     """Replace that file if it exists."""
 

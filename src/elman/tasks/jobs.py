@@ -25,7 +25,7 @@ from elman.train.interrupt import Interrupt
 from elman.train.loop import Outcome, fit
 from elman.train.options import TrainOptions, check, from_mapping, rules, to_mapping
 from elman.train.picture import draw_learning_curve, save_picture
-from elman.train.run_folder import CARD, PICTURE, RunFolder
+from elman.train.run_folder import CARD, PICTURE, PREDICTIONS, RunFolder
 
 #: what may differ from the options with which a run began when it is resumed
 CHANGEABLE = ("epochs", "patience", "learning_rate", "clip", "device", "resume", "overwrite", "out")
@@ -71,15 +71,16 @@ def train(name: str, options: TrainOptions, console: Console) -> Outcome:
 
 
 def evaluate(
-    run: str, data: str, console: Console, *, out: str | None = None, **reading: Any
+    run: str, console: Console, *, data: str | None = None, out: str | None = None, **reading: Any
 ) -> dict[str, Any]:
     """Measure the model of a run folder on labelled data; `out` names a JSON file for the figures.
 
+    data: the last part of the run's own data (its test part, where there is one) unless given.
     reading: the task's options about the form of data (`reading_options`), where they differ from training.
     """
     task, model, options = _open(run, **reading)
     _check_out(out, overwrite=True)
-    part, called = task.read_more(data, options, labelled=True)
+    part, called = _part(task, data, options, labelled=True)
     figures = task.figures(model, part)
     baselines = task.baselines(model, part, None)
     console.print(_figures_table({called: figures}, baselines, task))
@@ -92,19 +93,45 @@ def evaluate(
 
 
 def predict(
-    run: str, data: str, out: str, console: Console, *, overwrite: bool = False, **reading: Any
+    run: str,
+    console: Console,
+    *,
+    data: str | None = None,
+    out: str | None = None,
+    overwrite: bool = False,
+    **reading: Any,
 ) -> int:
     """Write a CSV with a row for each thing predicted. Returns the rows.
 
+    data: the last part of the run's own data (its test part, where there is one) unless given.
+    out: predictions.csv in the run folder unless given.
     reading: the task's options about the form of data (`reading_options`), where they differ from training.
     """
+    out = str(Path(run) / PREDICTIONS) if out is None else out
     _check_out(out, overwrite=overwrite)
     task, model, options = _open(run, **reading)
-    part, called = task.read_more(data, options, labelled=False)
+    part, called = _part(task, data, options, labelled=False)
     table = task.predictions(model, part)
     write_bytes(Path(out), table.write_csv().encode())
     console.print(f"{len(table):,} predictions for {called} written to {out}", highlight=False)
     return len(table)
+
+
+def _part(
+    task: Task[Any, Any], data: str | None, options: TrainOptions, *, labelled: bool
+) -> tuple[Any, str]:
+    """(what `data` names, what to call it); the last part of the data of the run itself for None."""
+    if data is not None:
+        return task.read_more(data, options, labelled=labelled)
+    if not options.data:
+        raise wrong(
+            "data",
+            expected="data to read, since this model was trained in Python, on arrays",
+            got=None,
+            remedy="Name them by --data.",
+        )
+    splits, _ = task.read(options)
+    return splits.last, f"{options.data}, its {list(splits.parts())[-1]} part"
 
 
 def reading_options(run: str) -> list[tuple[str, type, Any]]:

@@ -3,12 +3,14 @@
 | file | what |
 | --- | --- |
 | config.toml | the options, as chosen; `--config` reads it again |
-| model.safetensors | the weights of the best epoch, with what is needed to use them (checkpoint.py has the
-format) | | vocabulary.json | the tokens, where there are any (JSON of the tokenizers library) |
+| model.safetensors | the weights of the best epoch and what their use needs (checkpoint.py has the format) |
+| vocabulary.json | the tokens, where there are any (JSON of the tokenizers library) |
 | last.safetensors | the state after the last step: weights, the optimizer's memory, random states, position |
 | metrics.jsonl | a JSON object for each epoch |
 | result.json | task, settings, seconds, and the figures of each split and of the baselines |
 | learning_curve.png, README.md | a picture and a short model card |
+| other .png files | the task's own pictures of its result |
+| predictions.csv | what `elman predict` wrote, where it was not told another place |
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from elman.train.toml import read_toml, to_toml
 
 CONFIG, MODEL, LAST, VOCABULARY = "config.toml", "model.safetensors", "last.safetensors", "vocabulary.json"
 METRICS, RESULT, PICTURE, CARD = "metrics.jsonl", "result.json", "learning_curve.png", "README.md"
-FILES = (CONFIG, MODEL, LAST, VOCABULARY, METRICS, RESULT, PICTURE, CARD)
+PREDICTIONS = "predictions.csv"
+FILES = (CONFIG, MODEL, LAST, VOCABULARY, METRICS, RESULT, CARD, PREDICTIONS)
 
 
 class RunFolder:
@@ -79,8 +82,8 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not self._resuming:
-                for name in FILES:
-                    (self.path / name).unlink(missing_ok=True)
+                for path in (*(self.path / name for name in FILES), *self.path.glob("*.png")):
+                    path.unlink(missing_ok=True)
         except OSError as error:
             raise RunError(f"out: '{self.path}' could not be made ready ({error.strerror}).") from error
         write_text(self.path / CONFIG, to_toml(options))
