@@ -223,20 +223,25 @@ def _report(
         "seconds": outcome.seconds,
         "epochs": len(outcome.history),
         "best_epoch": outcome.best_epoch,
+        "padding": _mean(outcome.history, "padding"),
+        "waiting": _mean(outcome.history, "waiting"),
         **figures,
         "baselines": baselines,
     }
     folder.save_result(result)
     title = f"{options.cell} on {options.data}"
     draw_learning_curve(folder.path / PICTURE, outcome.history, task.headline, title)
-    for name, picture in task.draw(model, splits, last).items():
+    drawn = task.draw(model, splits, last)
+    for name, picture in drawn.items():
         save_picture(folder.path / name, picture)
     about, python = task.card(model, splits, folder.path)
-    write_text(folder.path / CARD, model_card(result, about=about, python=python))
+    pictures = [PICTURE, *drawn]
+    card = model_card(result, about=about, python=python, limits=task.limits, pictures=pictures)
+    write_text(folder.path / CARD, card)
     console.print(_figures_table(figures, baselines, task))
-    padded, waited = (_mean(outcome.history, name) for name in ("padding", "waiting"))
     console.print(
-        f"padding {padded:.1%} of all steps, waiting for data {waited:.1%} of the time", highlight=False
+        f"padding {result['padding']:.1%} of all steps, waiting for data {result['waiting']:.1%} of the time",
+        highlight=False,
     )
     ending = "stopped early, after" if outcome.ending == "stopped early" else "trained"
     console.print(

@@ -46,6 +46,7 @@ class Task(ABC, Generic[O, D]):
     name: ClassVar[str]
     headline: ClassVar[str]  # the figure to show, such as "accuracy"
     unit: ClassVar[str] = "sequences"  # what len() of a part of the data counts
+    limits: ClassVar[str] = "The figures hold for data like those above."  # for the model card
     options: type[O]
     estimator: type[Any]  # the class with scikit-learn's manners
 

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from elman.train.toml import to_toml
 
 
-def model_card(result: Mapping[str, Any], *, about: str, python: str) -> str:
+def model_card(
+    result: Mapping[str, Any], *, about: str, python: str, limits: str, pictures: Sequence[str]
+) -> str:
     """The card as Markdown.
 
     result: what result.json holds. about: what was learned from what. python: how to use the model from
-        Python.
+        Python. limits: what it cannot do. pictures: names of files beside the card.
     """
-    splits = [name for name in ("train", "valid", "test") if name in result]
-    names = [name for name, value in result[splits[-1]].items() if isinstance(value, float)] if splits else []
-    rows = [(f"this model, {split}", result[split]) for split in splits]
-    rows += [(f"baseline {name}, {splits[-1]}", figures) for name, figures in result["baselines"].items()]
-    lines = [f"| | {' | '.join(names)} |", f"| --- |{' --- |' * len(names)}"]
-    lines += [
-        f"| {label} | {' | '.join(_cell(figures.get(name)) for name in names)} |" for label, figures in rows
-    ]
-    table = "\n".join(lines)
+    share = "{:.1%} of all steps were padding, {:.1%} of the time went by waiting for data"
     return f"""# {result["settings"].get("cell", "")} on {result["settings"].get("data") or "your data"}
 
 {about}
 
 ## Figures
 
-{table}
+{_figures(result)}
 
 Trained in {result["seconds"]:.1f} s; the weights are those of epoch {result["best_epoch"]}, the best one.
+{share.format(result["padding"], result["waiting"])}.
 
-![learning curve](learning_curve.png)
+{_shown(pictures)}
 
 ## Use
 
@@ -48,9 +43,25 @@ Trained in {result["seconds"]:.1f} s; the weights are those of epoch {result["be
 
 ## Limits
 
-The figures hold for data like those above. The model knows only the classes and, for text, the words that it
-was trained on, and its probabilities are not calibrated.
+{limits}
 """
+
+
+def _figures(result: Mapping[str, Any]) -> str:
+    """A row for each part of the data and each baseline, a column for each figure that is one number."""
+    splits = [name for name in ("train", "valid", "test") if name in result]
+    names = [name for name, value in result[splits[-1]].items() if isinstance(value, float)] if splits else []
+    rows = [(f"this model, {split}", result[split]) for split in splits]
+    rows += [(f"baseline {name}, {splits[-1]}", figures) for name, figures in result["baselines"].items()]
+    lines = [f"| | {' | '.join(names)} |", f"| --- |{' --- |' * len(names)}"]
+    lines += [
+        f"| {label} | {' | '.join(_cell(figures.get(name)) for name in names)} |" for label, figures in rows
+    ]
+    return "\n".join(lines)
+
+
+def _shown(pictures: Sequence[str]) -> str:
+    return "\n\n".join(f"![{name.removesuffix('.png').replace('_', ' ')}]({name})" for name in pictures)
 
 
 def _cell(value: Any) -> str:
