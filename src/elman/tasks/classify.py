@@ -198,8 +198,10 @@ class Classify(Task[ClassifyOptions, Examples]):
 
     name = "classify"
     headline = "accuracy"
-    limits = """The figures hold for data like those above. The model knows only the classes and, for text, the
-words that it was trained on, and its probabilities are not calibrated."""
+    limits = (
+        "The figures hold for data like those above. The model knows only the classes and, for text, "
+        "the words that it was trained on, and its probabilities are not calibrated."
+    )
     options = ClassifyOptions
     estimator = Classifier
 
