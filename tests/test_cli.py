@@ -69,7 +69,7 @@ def test_the_run_folder(trained: Path) -> None:
     names = {path.name for path in (trained / "run").iterdir()}
     assert names == {
         "config.toml", "model.safetensors", "last.safetensors", "metrics.jsonl", "result.json",
-        "learning_curve.png", "README.md",
+        "learning_curve.png", "confusion.png", "README.md",
     }  # fmt: skip
     result = json.loads((trained / "run" / "result.json").read_text())
     assert result["task"] == "classify"
@@ -91,7 +91,7 @@ def test_evaluate(trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     result = json.loads((trained / "run" / "result.json").read_text())
     figures = json.loads((trained / "figures.json").read_text())
     assert figures["figures"] == result["test"]
-    assert figures["baselines"] == result["baselines"]
+    assert figures["baselines"] == {"majority": result["baselines"]["majority"]}
     assert f"{result['test']['accuracy']:.2%}" in said
     assert "digits, its test part" in said
     assert "confusion (truth down, prediction across)" in said

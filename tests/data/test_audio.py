@@ -100,8 +100,9 @@ def test_mixed_rates_are_said_or_refused(recordings: Path) -> None:
     samples, _ = soundfile.read(path, dtype="float32")
     soundfile.write(path, soxr.resample(samples, 8000, 16000), 16000)
     items = [file_item(p) for p in sorted(recordings.glob("3/*.wav"))]
-    kept, notes = read_recordings("threes", items, AudioSettings())
+    kept, notes, rate = read_recordings("threes", items, AudioSettings())
     assert notes == ["sampling rates: 5 of 8000 Hz, 1 of 16000 Hz; all resampled to 8000 Hz"]
+    assert rate == 8000
     assert int(kept.sequences.lengths[5]) == round(len(samples) / 80)
     with pytest.raises(DataError) as error:
         read_recordings("threes", items, AudioSettings(mixed_rates="refuse"))
@@ -154,20 +155,20 @@ def test_an_index(recordings: Path) -> None:
 @pytest.mark.data
 def test_frames_are_computed_once_and_anew_for_changed_files(recordings: Path, tmp_path: Path) -> None:
     items = [file_item(p) for p in sorted(recordings.glob("*/*.wav"))]
-    first, _ = read_recordings("digits", items, AudioSettings())
+    first, _, _ = read_recordings("digits", items, AudioSettings())
     (store,) = (tmp_path / "cache" / "features").iterdir()
     made = (store / "values.f32").stat().st_mtime_ns
-    again, _ = read_recordings("digits", items, AudioSettings())
+    again, _, _ = read_recordings("digits", items, AudioSettings())
     assert (store / "values.f32").stat().st_mtime_ns == made
     assert np.array_equal(first.sequences.values.numpy(), again.sequences.values.numpy())
     shutil.copy(recordings / "7" / "0.wav", recordings / "3" / "0.wav")
     items = [file_item(p) for p in sorted(recordings.glob("*/*.wav"))]
-    changed, _ = read_recordings("digits", items, AudioSettings())
+    changed, _, _ = read_recordings("digits", items, AudioSettings())
     assert [p.name for p in (tmp_path / "cache" / "features").iterdir()] == [store.name]
     assert changed.sequences.lengths[0] == changed.sequences.lengths[6] != first.sequences.lengths[0]
     (store / "values.f32").unlink()  # what is mapped stays readable
     (store / "values.f32").write_bytes(b"cut")
-    whole, _ = read_recordings("digits", items, AudioSettings())
+    whole, _, _ = read_recordings("digits", items, AudioSettings())
     assert np.array_equal(whole.sequences.values.numpy(), changed.sequences.values.numpy())
 
 

@@ -192,7 +192,10 @@ def test_cells_as_objects(tmp_path: Path) -> None:
             {"activation": "relu"},
             "activation: expected an activation only for a cell that lets it be chosen (rnn, ",
         ),
-        ({"pooling": "lats"}, "pooling: unknown name 'lats'. Did you mean 'last'? Valid: last, max, mean."),
+        (
+            {"pooling": "lats"},
+            "pooling: unknown name 'lats'. Did you mean 'last'? Valid: attention, last, max, mean.",
+        ),
         ({"device": "tpu"}, "device: expected auto, cpu, cuda, cuda:N or mps, got 'tpu'."),
     ],
 )

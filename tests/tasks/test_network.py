@@ -1,4 +1,4 @@
-"""The network's pooling, against plain loops over the sequences."""
+"""Pooling, convolution and truncation, against plain loops over the sequences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from elman.errors import ArgumentError
-from elman.tasks.network import POOLS, pool_named
+from elman.nn import LSTM
+from elman.tasks.convolution import Convolution
+from elman.tasks.pooling import POOLS, Attention, pool_named
+from elman.tasks.truncated import truncated
 
 LENGTHS = torch.tensor([4, 1, 0, 6])
 
@@ -19,27 +22,73 @@ def zeroed(steps: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("name", ["mean", "max"])
 def test_over_each_sequences_own_steps(name: str) -> None:
     steps = zeroed(torch.randn(6, 4, 3) - 5)
-    pooled = POOLS[name](steps, torch.randn(2, 4, 3), LENGTHS)
+    pooled = pool_named(name, 3)(steps, torch.randn(2, 4, 3), LENGTHS)
     for b, length in enumerate(LENGTHS.tolist()):
         own = steps[:length, b]
         expected = torch.zeros(3) if length == 0 else own.mean(0) if name == "mean" else own.amax(0)
         torch.testing.assert_close(pooled[b], expected)
 
 
-@pytest.mark.parametrize("name", POOLS)
+@pytest.mark.parametrize("name", sorted(set(POOLS) - {"attention"}))
 def test_without_lengths_all_steps_count(name: str) -> None:
     steps, ends = torch.randn(6, 4, 3), torch.randn(1, 4, 3)
     expected = {"mean": steps.mean(0), "max": steps.amax(0), "last": ends[0]}[name]
-    torch.testing.assert_close(POOLS[name](steps, ends, None), expected)
+    torch.testing.assert_close(pool_named(name, 3)(steps, ends, None), expected)
+
+
+def test_attention_is_a_weighted_mean_of_own_steps() -> None:
+    pool = Attention(3)
+    steps = zeroed(torch.randn(6, 4, 3))
+    pooled = pool(steps, torch.randn(1, 4, 3), LENGTHS)
+    for b, length in enumerate(LENGTHS.tolist()):
+        own = steps[:length, b]
+        scores = torch.tanh(own @ pool.project.weight.T + pool.project.bias) @ pool.query.weight[0]
+        expected = (scores.softmax(0)[:, None] * own).sum(0)
+        torch.testing.assert_close(pooled[b], expected)
+    all_steps = torch.randn(6, 4, 3)
+    torch.testing.assert_close(
+        pool(all_steps, torch.randn(1, 4, 3), None),
+        pool(all_steps, torch.randn(1, 4, 3), torch.full((4,), 6)),
+    )
+
+
+@pytest.mark.parametrize(("width", "stride"), [(1, 1), (2, 1), (3, 2), (4, 3), (5, 1), (7, 2)])
+def test_a_convolution_of_each_sequence_alone(width: int, stride: int) -> None:
+    front = Convolution(3, 5, width, stride)
+    x = zeroed(torch.randn(6, 4, 3))
+    together, lengths = front(x, LENGTHS)
+    assert lengths is not None
+    assert lengths.tolist() == [-(-n // stride) for n in LENGTHS.tolist()]
+    for b, length in enumerate(LENGTHS.tolist()):
+        own = front(x[:length, b : b + 1], None)[0] if length else torch.zeros(0, 1, 5)
+        torch.testing.assert_close(together[: len(own), b], own[:, 0])
+        assert not together[len(own) :, b].any()
+    window = torch.nn.functional.pad(x[:4, :1], (0, 0, 0, 0, (width - 1) // 2, width // 2))[:width, 0]
+    expected = (front.filters.weight * window.T).sum((1, 2)) + front.filters.bias
+    torch.testing.assert_close(front(x[:4, :1], None)[0][0, 0], expected.relu())
+
+
+def test_truncation_changes_the_gradient_alone() -> None:
+    lstm = LSTM(3, 5, num_layers=2)
+    x = zeroed(torch.randn(6, 4, 3)).requires_grad_()
+    whole, (h, c) = lstm(x, lengths=LENGTHS)
+    cut, (h2, c2) = truncated(lambda x, n, s: lstm(x, s, lengths=n), x, LENGTHS, 2)
+    for a, b in ((whole, cut), (h, h2), (c, c2)):
+        torch.testing.assert_close(a, b)
+    (gradient,) = torch.autograd.grad(cut.square().sum(), x)
+    for b, length in enumerate(LENGTHS.tolist()):
+        seen = gradient[:, b].abs().sum(1) > 0
+        assert seen.tolist() == [max(length - 2, 0) <= t < length for t in range(6)]
+    torch.testing.assert_close(truncated(lambda x, n, s: lstm(x, s, lengths=n), x, None, 4)[0], lstm(x)[0])
 
 
 def test_last_puts_the_directions_side_by_side() -> None:
     ends = torch.randn(2, 4, 3)
     torch.testing.assert_close(
-        pool_named("last")(torch.randn(6, 4, 6), ends, None), torch.cat([ends[0], ends[1]], 1)
+        pool_named("last", 6)(torch.randn(6, 4, 6), ends, None), torch.cat([ends[0], ends[1]], 1)
     )
 
 
 def test_an_unknown_pooling() -> None:
     with pytest.raises(ArgumentError, match="pooling: unknown name 'avg'"):
-        pool_named("avg")
+        pool_named("avg", 3)

@@ -39,8 +39,8 @@ class AudioSettings:
 
 def read_recordings(
     source: str, items: Sequence[Item], settings: AudioSettings, *, skip_bad: bool = False
-) -> tuple[Stored, list[str]]:
-    """(log-mel frames of all recordings, notes on rates and on what was skipped).
+) -> tuple[Stored, list[str], int]:
+    """(log-mel frames of all recordings, notes on rates and on what was skipped, their sampling rate).
 
     Raises `DataError` that names the file for one that is damaged, empty or silent (unless `skip_bad`), and
     for several sampling rates where these are refused.
@@ -72,7 +72,7 @@ def read_recordings(
     if kept.skipped:
         listed = "; ".join(kept.skipped[:3]) + (" …" if len(kept.skipped) > 3 else "")
         notes.append(f"skipped {len(kept.skipped):,} bad files of {len(items):,}: {listed}")
-    return kept, notes
+    return kept, notes, rate
 
 
 def _rate(item: Item) -> int | None:

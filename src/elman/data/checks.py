@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -62,6 +63,23 @@ def classes_of(examples: Examples) -> np.ndarray:
             "Check that the right column is taken as the label."
         )
     return classes
+
+
+def class_notes(train: Examples, others: Mapping[str, Examples]) -> list[str]:
+    """What is odd about the classes, to be said: seen once in training, or missing from another part."""
+    classes, counts = np.unique(train.labels, return_counts=True)  # type: ignore[arg-type]
+    notes = []
+    if (counts == 1).any():
+        notes.append(f"seen once in the training data: {_listed(classes[counts == 1])}")
+    for name, part in others.items():
+        missing = np.setdiff1d(classes, part.labels)  # type: ignore[arg-type]
+        if len(missing):
+            notes.append(f"no example of {_listed(missing)} in the {name} data: nothing is known of it there")
+    return notes
+
+
+def _listed(classes: np.ndarray) -> str:
+    return ", ".join(repr(value) for value in classes.tolist()[:10]) + (" …" if len(classes) > 10 else "")
 
 
 def encode_labels(examples: Examples, classes: np.ndarray) -> torch.Tensor:

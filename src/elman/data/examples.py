@@ -23,6 +23,7 @@ class Examples:
     source: what messages call the data: a file or the name of a data set.
     first_row: what the first example is called in messages: 0 in arrays, 1 or 2 in files.
     names: (N,) what each example is called, such as its file; None where only its row tells it apart.
+    rate: the sampling rate in Hz of recordings; None for everything else.
     """
 
     inputs: Sequences | list[str]
@@ -30,6 +31,7 @@ class Examples:
     source: str
     first_row: int = 0
     names: np.ndarray | None = None
+    rate: int | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)

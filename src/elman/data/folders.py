@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -81,12 +81,19 @@ def read_files(
     if kinds == {"text"}:
         return Examples([_text(path) for path in files], labels, source, names=names), []
     items = [file_item(path) for path in files]
+    rate = None
     if kinds == {"audio"}:
-        kept, notes = read_recordings(source, items, settings.audio, skip_bad=settings.skip_bad)
+        kept, notes, rate = read_recordings(source, items, settings.audio, skip_bad=settings.skip_bad)
     else:
         kept, notes = read_images(source, items, settings.read, skip_bad=settings.skip_bad)
     labels = None if labels is None else labels[kept.kept]
-    return Examples(kept.sequences, labels, source, names=names[kept.kept]), notes
+    return Examples(kept.sequences, labels, source, names=names[kept.kept], rate=rate), notes
+
+
+def same_rate(settings: FileSettings, examples: Examples) -> FileSettings:
+    """The settings for further parts of the same data: recordings are brought to the same rate."""
+    rate = examples.rate or settings.audio.sampling_rate
+    return replace(settings, audio=replace(settings.audio, sampling_rate=rate))
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:

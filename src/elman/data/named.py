@@ -148,11 +148,11 @@ def fsdd(settings: FileSettings = DEFAULT, *, speakers: bool = False) -> Splits[
     with tarfile.open(fileobj=io.BytesIO(remote.content("fsdd"))) as archive:
         members = sorted((m for m in archive.getmembers() if m.isfile()), key=lambda m: m.name)
         items = [Item(m.name, partial(_member, archive, m), _FSDD) for m in members]
-        kept, notes = read_recordings("fsdd", items, settings.audio, skip_bad=settings.skip_bad)
+        kept, notes, rate = read_recordings("fsdd", items, settings.audio, skip_bad=settings.skip_bad)
     called = [Path(items[place].name).stem.split("_") for place in kept.kept]
     labels = np.array([speaker if speakers else int(digit) for digit, speaker, _ in called])
     names = np.array([items[place].name for place in kept.kept])
-    examples = Examples(kept.sequences, labels, "fsdd", names=names)
+    examples = Examples(kept.sequences, labels, "fsdd", names=names, rate=rate)
     tested = np.array([int(take) < 5 for _, _, take in called])
     rows = np.arange(len(tested))
     return Splits(examples.select(rows[~tested]), test=examples.select(rows[tested]), notes=tuple(notes))

@@ -18,6 +18,7 @@ from elman.data.folders import (
     read_classes,
     read_files,
     read_plain,
+    same_rate,
 )
 from elman.data.images import is_idx, read_idx
 from elman.data.index_files import is_index, read_index
@@ -108,6 +109,7 @@ def _read_folder(
         parts, notes, taken = {}, [], None
         for part, path in found.items():  # the training file first: the others have its columns
             parts[part], more, taken = read_file(path, taken or columns, settings, labelled=labelled)
+            settings = same_rate(settings, parts[part])
             notes += more
         train = parts["train"] if "train" in parts else parts["test"]
         return Splits(train, parts.get("valid"), parts.get("test"), notes=tuple(notes), columns=taken)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from elman.data import Sequences, Vocabulary
 from elman.errors import DataError
 
 SMALLEST_DEVIATION = 1e-6
+PIECE = 2048  # sequences that are looked at together
 
 
 class Inputs(Protocol):
@@ -93,18 +94,26 @@ class Standardise(nn.Module):
 
 
 def standardised(sequences: Sequences) -> NumberInputs:
-    """`NumberInputs` by which each feature gets mean 0 and deviation 1; constant ones become 0."""
-    rows = torch.cat(
-        [
-            torch.arange(start, start + length)
-            for start, length in zip(sequences.starts.tolist(), sequences.lengths.tolist(), strict=True)
-        ]
-    )
-    values = sequences.values[rows].double()
-    mean = values.mean(0)
-    deviation = values.std(0, correction=0)
+    """`NumberInputs` by which each feature gets mean 0 and deviation 1; constant ones become 0.
+
+    The numbers are passed over in pieces, twice, so they need not fit in memory.
+    """
+    count = max(int(sequences.lengths.sum()), 1)
+    mean = sum(piece.sum(0) for piece in _pieces(sequences)) / count
+    square = sum((piece - mean).square().sum(0) for piece in _pieces(sequences)) / count
+    deviation = torch.as_tensor(square).sqrt()
     scale = torch.where(deviation > SMALLEST_DEVIATION, 1.0 / deviation, torch.ones_like(deviation))
-    return NumberInputs(sequences.features, tuple(mean.float().tolist()), tuple(scale.float().tolist()))
+    shift = torch.as_tensor(mean)
+    return NumberInputs(sequences.features, tuple(shift.float().tolist()), tuple(scale.float().tolist()))
+
+
+def _pieces(sequences: Sequences) -> Iterator[Tensor]:
+    """All steps of all sequences, some (S, F) float64 at a time."""
+    for rows in torch.arange(len(sequences)).split(PIECE):
+        lengths, starts = sequences.lengths[rows], sequences.starts[rows]
+        first = lengths.cumsum(0) - lengths
+        step = torch.arange(int(lengths.sum())) - first.repeat_interleave(lengths)
+        yield sequences.values[starts.repeat_interleave(lengths) + step].double()
 
 
 def inputs_from(about: Mapping[str, Any], vocabulary: str | None) -> Inputs:

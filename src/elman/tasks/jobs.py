@@ -48,6 +48,8 @@ def train(name: str, options: TrainOptions, console: Console) -> Outcome:
     _say(console, splits, before, options)
     torch.manual_seed(options.seed)
     model, learner = task.prepare(options, splits)
+    for note in model.notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     if options.init is not None and not options.resume:
         _say_lines(
             console, f"first weights from {options.init}:", start_from(model.module, options.init).lines()

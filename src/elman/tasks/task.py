@@ -32,12 +32,14 @@ class Model:
     about: plain values, kept in model.safetensors beside the weights; the task rebuilds the module from them.
     vocabulary: JSON of the tokens, kept in its own file; None for numbers.
     parts: the task's own objects (classes, inputs …), the `cell` among them.
+    notes: what is to be said of how it was made, a line each.
     """
 
     module: nn.Module
     about: dict[str, Any]
     vocabulary: str | None = None
     parts: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Task(ABC, Generic[O, D]):

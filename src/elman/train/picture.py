@@ -37,6 +37,29 @@ def draw_learning_curve(path: Path, history: Sequence[Mapping[str, Any]], figure
     save_picture(path, picture)
 
 
+def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[Any]) -> Figure:
+    """The confusion counts (rows: truth) as a picture; colours are shares of the row."""
+    from matplotlib.colors import PowerNorm
+
+    side = max(3.6, 0.5 * len(classes) + 1.8)
+    picture = new_picture(side + 0.6, side)
+    axes = picture.subplots()
+    totals = [max(sum(row), 1) for row in confusion]
+    shares = [[count / total for count in row] for row, total in zip(confusion, totals, strict=True)]
+    axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))  # the root, so that rare mistakes show
+    for k, row in enumerate(confusion):
+        for j, count in enumerate(row):
+            colour = "white" if shares[k][j] > 0.5 else "black"
+            axes.text(j, k, str(count) if count else "·", ha="center", va="center", color=colour, fontsize=8)
+    names = [str(label) for label in classes]
+    long = max(len(name) for name in names) > 3
+    axes.set_xticks(range(len(names)), names, rotation=90 if long else 0)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel("prediction")
+    axes.set_ylabel("truth")
+    return picture
+
+
 def new_picture(width: float = 9.0, height: float = 3.6) -> Figure:
     """An empty figure of so many inches, drawn without a screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -1,0 +1,66 @@
+"""The defaults of classify, chosen from the data: its size, its lengths, its kind."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from elman.data import Examples, Sequences, Splits
+from elman.data.word_vectors import vector_size
+from elman.errors import wrong
+from elman.tasks.classify_options import ClassifyOptions
+from elman.train.optimizers import LEARNING_RATES
+
+SMALL = 10_000  # training examples below which the defaults guard against overfitting
+LONG = 400  # words to which longer texts are cut
+
+
+def chosen_options(options: ClassifyOptions, splits: Splits[Examples]) -> dict[str, Any]:
+    """By name, what an option is to be where it was left open.
+
+    Raises `ArgumentError` for an embedding size that the word vectors do not have, `DataError` for a file
+    that holds none.
+    """
+    texts = not isinstance(splits.train.inputs, Sequences)
+    chosen = _training(options, len(splits.train), texts=texts)
+    if isinstance(splits.train.inputs, Sequences):
+        return {**chosen, "standardize": not splits.scaled}
+    words = [len(text.split()) for text in splits.train.inputs]
+    cut = options.tokens or ("characters" if sum(words) < 1.5 * len(words) else "words")
+    long = cut != "characters" and max(words) > LONG
+    return {
+        **chosen,
+        "tokens": cut,
+        "max_steps": LONG if long and options.bptt is None else None,
+        "embedding_size": _embedding_size(options),
+    }
+
+
+def _training(options: ClassifyOptions, count: int, *, texts: bool) -> dict[str, Any]:
+    """For so many training examples."""
+    small = count < SMALL
+    plain = options.cell == "rnn"  # without gates it needs more and smaller steps, and underfits sooner
+    batch_size = options.batch_size or (32 if count < 16_000 or plain else 64)
+    return {
+        "batch_size": batch_size,
+        "epochs": min(max(round(2_000 / math.ceil(count / batch_size)), 8), 40),
+        "learning_rate": LEARNING_RATES[options.optimizer] * (0.5 if plain else 1.0),
+        "dropout": 0.5 if texts else 0.0 if plain and not small else 0.3,
+        "bidirectional": (texts or small) and options.bptt is None,
+        "pooling": "max" if texts else "last",
+    }
+
+
+def _embedding_size(options: ClassifyOptions) -> int:
+    if options.word_vectors is None:
+        return 128
+    size = vector_size(Path(options.word_vectors))
+    if options.embedding_size not in (None, size):
+        raise wrong(
+            "embedding_size",
+            expected=f"{size}, as the word vectors have",
+            got=options.embedding_size,
+            remedy="Leave it out.",
+        )
+    return size
