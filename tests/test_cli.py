@@ -203,8 +203,8 @@ def test_texts_from_files(
             "trian classify",
             "command: unknown name 'trian'. Did you mean 'train'? Valid: bench, cells, ",
         ),
-        ("train clasify", "task: unknown name 'clasify'. Did you mean 'classify'? Valid: classify."),
-        ("train --data x", "task: expected its name first, got '--data'. Valid: classify."),
+        ("train clasify", "task: unknown name 'clasify'. Did you mean 'classify'? Valid: classify, "),
+        ("train --data x", "task: expected its name first, got '--data'. Valid: classify, "),
         (
             "train classify --hiden 3",
             "option: unknown name '--hiden'. Did you mean '--hidden'? Valid: --activation, ",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from elman.backends import explain as explain
     from elman.cells import Cell as Cell
     from elman.estimators import Classifier as Classifier
+    from elman.estimators import Forecaster as Forecaster
     from elman.estimators import load as load
 
 __version__ = "0.1.0"

@@ -10,6 +10,7 @@ from elman.tasks import TASKS
 if TYPE_CHECKING:
     from elman.tasks.classify import Classifier as Classifier
     from elman.tasks.estimator import load as load
+    from elman.tasks.forecast import Forecaster as Forecaster
 
 _PLACES = {entry.estimator: f"elman.tasks.{name}" for name, entry in TASKS.items()} | {
     "load": "elman.tasks.estimator"

@@ -21,6 +21,7 @@ class Entry(NamedTuple):
 #: by name; elman.tasks.<name>.TASK is the task
 TASKS = {
     "classify": Entry("a label for each sequence", "Classifier"),
+    "forecast": Entry("the next steps of series, with intervals", "Forecaster"),
 }
 
 

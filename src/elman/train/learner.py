@@ -63,6 +63,12 @@ class Learner(ABC):
     def rank(self, train: Mapping[str, float], valid: Mapping[str, float]) -> tuple[float, ...]:
         """How good an epoch was: larger is better."""
 
+    def finish(self, module: nn.Module) -> bool:
+        """The training is over and the weights are those of the best epoch: fill buffers of the module that
+        depend on them, such as the width of intervals. Whether any was filled, so that it is kept.
+        """
+        return False
+
     @abstractmethod
     def fingerprint(self) -> str:
         """Of the data; another one means other data."""

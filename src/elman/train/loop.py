@@ -140,6 +140,8 @@ class _Training:
                 break
         if self.best is not None:
             load_weights(self.learner.module, self.best)
+            if ending != "interrupted":
+                self._finish()
         return Outcome(ending, self.progress.history, self.progress.best_epoch)
 
     def _go_on(self) -> None:
@@ -281,6 +283,14 @@ class _Training:
         if self.store is not None:
             self.store.save_history(progress.history)
         self.display.epoch(record)
+
+    def _finish(self) -> None:
+        """What the learner has left to learn once the weights are those of the best epoch."""
+        self.learner.module.eval()
+        with torch.no_grad():
+            changed = self.learner.finish(self.module)
+        if changed and self.store is not None:
+            self.store.save_best(self.learner.module.state_dict(), self.progress.best_epoch)
 
     def _keep_unfinished(self) -> None:
         """Keep the position; if no epoch is finished, these weights are also the best there are."""

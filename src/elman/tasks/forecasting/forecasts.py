@@ -1,0 +1,189 @@
+"""Forecasts of a model for windows, batch by batch: the units of the table, intervals, figures, sample paths.
+
+Dimensions: B windows, H steps ahead, C targets, V interval levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from elman.data.windows import Windows
+from elman.tasks.forecasting.baselines import Baseline
+from elman.tasks.forecasting.features import Features, Store
+from elman.tasks.forecasting.network import Batch, ForecastNetwork, Recursive
+from elman.tasks.forecasting.outputs import Output, Point
+from elman.tasks.task import Model
+from elman.train.forecast_metrics import ForecastFigures
+
+ROWS = 400_000  # numbers of a batch's windows: what fits the caches
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Forecasts in the units of the table.
+
+    series, origins, channels: (B,) which windows. point, truth, crps, observed: (B, H, C); intervals: (B, H,
+    C, V, 2). mean, deviation, naive: (B, C), see `Features`.
+    """
+
+    series: np.ndarray
+    origins: np.ndarray
+    channels: np.ndarray
+    point: np.ndarray
+    intervals: np.ndarray
+    crps: np.ndarray
+    truth: np.ndarray
+    observed: np.ndarray
+    deviation: np.ndarray
+    naive: np.ndarray
+
+
+def network_of(model: Model) -> ForecastNetwork:
+    """The model's network."""
+    assert isinstance(model.module, ForecastNetwork)
+    return model.module
+
+
+def store_of(model: Model, windows: Windows) -> Store:
+    """The store of the windows' panel; the last one is kept."""
+    kept = model.parts.get("store")
+    if kept is None or kept.panel is not windows.panel:
+        kept = Store(model.parts["features"], windows.panel)
+        model.parts["store"] = kept
+    return kept
+
+
+def chunks(windows: Windows, places: np.ndarray) -> list[np.ndarray]:
+    """Places in batches for evaluation."""
+    size = max(8, ROWS // (windows.lookback + windows.horizon))
+    return [places[start : start + size] for start in range(0, len(places), size)]
+
+
+def placed(batch: Batch, module: nn.Module) -> Batch:
+    """The batch where the module is, its numbers of the weights' type."""
+    weight = next(module.parameters())
+    return Batch(*(t.to(weight.device, weight.dtype if t.is_floating_point() else None) for t in batch))
+
+
+def forecasts(model: Model, windows: Windows, places: np.ndarray | None = None) -> Iterator[Forecast]:
+    """The forecasts of the windows at `places`, of all unless given, in their order."""
+    store, module = store_of(model, windows), network_of(model)
+    output, levels = module.output, module.calibration.levels
+    module.eval()
+    with torch.inference_mode():
+        for chunk in chunks(windows, np.arange(len(windows)) if places is None else places):
+            batch = placed(store.batch(windows, chunk), module)
+            raw, level, size = module(batch)
+            low, high = own_intervals(output, raw, level, size, levels)
+            if not output.counts or module.calibration.ready:
+                low, high = module.calibration.widened(low, high, group_of(module, batch.series))
+            if output.counts:
+                low, high = low.clamp(min=0).floor(), high.clamp(min=0).ceil()
+            series, origins, channels = windows.locate(chunk)
+            _, scale = store.units(series, channels)
+            yield Forecast(
+                series,
+                origins,
+                channels,
+                store.original(output.point(raw, level, size), series, channels),
+                store.original(torch.stack([low, high], -1), series, channels),
+                output.crps(raw, level, size, batch.truth).double().cpu().numpy() * scale[:, None],
+                store.original(batch.truth, series, channels),
+                batch.observed.cpu().numpy(),
+                store.of_windows(store.deviation, series, channels),
+                store.of_windows(store.naive, series, channels),
+            )
+
+
+def own_intervals(
+    output: Output, raw: Tensor, level: Tensor, size: Tensor, levels: tuple[int, ...]
+) -> tuple[Tensor, Tensor]:
+    """The central intervals that the output itself gives, low and high ends (B, H, C, V)."""
+    shares = [(1 - percent / 100) / 2 for percent in levels]
+    both = output.quantiles(raw, level, size, [*shares, *(1 - share for share in shares)])
+    return both[..., : len(levels)], both[..., len(levels) :]
+
+
+def group_of(module: ForecastNetwork, series: Tensor) -> Tensor:
+    """Which calibration a window takes: its series' own, or 0, that of all."""
+    groups = len(module.calibration.widen) - 1
+    return series if groups else torch.zeros_like(series)
+
+
+def figures_of(model: Model, windows: Windows, most: int | None = None) -> ForecastFigures:
+    """The figures on the windows; on at most about `most`, evenly spread, if that is given."""
+    figures = ForecastFigures(windows.horizon, network_of(model).calibration.levels)
+    places = None if most is None else windows.thinned(most)
+    for said in forecasts(model, windows, places):
+        figures.add(
+            said.truth, said.point, said.observed, deviation=said.deviation, naive=said.naive, crps=said.crps,
+            intervals=said.intervals,
+        )  # fmt: skip
+    return figures
+
+
+def baseline_figures(
+    features: Features, windows: Windows, rule: Baseline, origins: np.ndarray | None = None
+) -> Any:
+    """The figures of a rule without learning, on all windows or at the places of `origins`."""
+    store = Store(features, windows.panel)
+    whole = Windows(
+        windows.panel, windows.begins, windows.stops, windows.lookback, windows.horizon, windows.stride
+    )
+    figures = ForecastFigures(windows.horizon)
+    panel = windows.panel
+    for places in chunks(whole, np.arange(len(whole)) if origins is None else origins):
+        series, starts, _ = whole.locate(places)
+        rows = panel.starts[series][:, None] + starts[:, None] + np.arange(windows.horizon)
+        said = rule(panel, series, starts, windows.horizon, features.season)
+        figures.add(
+            panel.values[rows], said, panel.observed[rows],
+            deviation=store.deviation[series], naive=store.naive[series],
+        )  # fmt: skip
+    return figures
+
+
+def sample_paths(model: Model, windows: Windows, count: int, seed: int) -> np.ndarray:
+    """(count, W, H, C) random paths in the units of the table, W windows.
+
+    A recursive network of distributions draws each step given the steps it drew before. Any other takes the
+    path of errors of a validation window, in units of its spread, and puts it on the forecast: so the paths
+    hang together as true ones do.
+    """
+    module, store = network_of(model), store_of(model, windows)
+    generator = torch.Generator().manual_seed(seed)
+    module.eval()
+    drawn = []
+    with torch.inference_mode():
+        for chunk in chunks(windows, np.arange(len(windows))):
+            batch = placed(store.batch(windows, chunk), module)
+            one = _steps_drawn if _draws_steps(module) else _errors_drawn
+            paths = torch.stack([one(module, batch, generator) for _ in range(count)])
+            series, _, channels = windows.locate(chunk)
+            drawn.append(np.stack([store.original(path, series, channels) for path in paths]))
+    return np.concatenate(drawn, 1)
+
+
+def _draws_steps(module: ForecastNetwork) -> bool:
+    return isinstance(module.decoder, Recursive) and not isinstance(module.output, Point)
+
+
+def _steps_drawn(module: ForecastNetwork, batch: Batch, generator: torch.Generator) -> Tensor:
+    def draw(raw: Tensor, level: Tensor, size: Tensor) -> Tensor:
+        return module.output.draw(raw, level, size, generator)
+
+    return module.paths(batch, draw)
+
+
+def _errors_drawn(module: ForecastNetwork, batch: Batch, generator: torch.Generator) -> Tensor:
+    raw, level, size = module(batch)
+    errors = module.calibration.errors
+    chosen = errors[torch.randint(len(errors), (len(raw),), generator=generator).to(errors.device)]
+    path = module.output.point(raw, level, size) + chosen * module.output.spread(raw, level, size)
+    return path.clamp(min=0).round() if module.output.counts else path

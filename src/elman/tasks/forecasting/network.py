@@ -1,0 +1,260 @@
+"""The forecasting network: a recurrent encoder of the past, and three ways to the steps ahead.
+
+Dimensions: B windows, L steps back, H steps ahead, C targets that are forecast together, K covariates known
+ahead, A covariates of the past, P raw numbers of the output, D hidden features, w steps of a segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from elman.cells import Cell
+from elman.nn import Recurrent
+from elman.tasks.forecasting.conformal import Calibration
+from elman.tasks.forecasting.outputs import Output
+from elman.tasks.network import recurrent_layers
+
+DECODERS = ("direct", "recursive", "segments")
+NORMALIZATIONS = ("last", "window", "mean", "series")
+
+
+class Batch(NamedTuple):
+    """Windows as tensors.
+
+    history: (B, L, C) targets, scaled. past: (B, L, A). known: (B, L + H, K). series: (B,) int64, which
+    series (and target) it is, 0 where it was not in the training. truth, observed: (B, H, C), what came and
+    whether it is known.
+    """
+
+    history: Tensor
+    past: Tensor
+    known: Tensor
+    series: Tensor
+    truth: Tensor
+    observed: Tensor
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The dimensions of a network.
+
+    series: how many have an embedding of their own, 0 for none. groups: how many are calibrated for
+    themselves.
+    """
+
+    lookback: int
+    horizon: int
+    targets: int
+    known: int
+    past: int
+    series: int
+    groups: int
+    segment: int
+    hidden: int
+
+
+def window_level(history: Tensor, kind: str) -> tuple[Tensor, Tensor]:
+    """(level, size) of each window, (B, 1, C): what its steps are shifted and divided by.
+
+    last: the last value and 1 (as in SegRNN, arXiv:2308.11200). window: mean and deviation (Kim et al. 2022,
+    RevIN). mean: 0 and 1 + the mean of the absolute values (DeepAR, arXiv:1704.04110). series: 0 and 1, so
+    that only the scale of the whole series counts.
+    """
+    if kind == "last":
+        return history[:, -1:], torch.ones_like(history[:, -1:])
+    if kind == "window":
+        deviation, mean = torch.std_mean(history, 1, correction=0, keepdim=True)
+        return mean, deviation + 1e-2
+    if kind == "mean":
+        return torch.zeros_like(history[:, :1]), 1.0 + history.abs().mean(1, keepdim=True)
+    return torch.zeros_like(history[:, :1]), torch.ones_like(history[:, :1])
+
+
+class ForecastNetwork(nn.Module):
+    """A `Batch` to raw numbers (B, H, C, P) with level and size (B, 1, C) of each window."""
+
+    def __init__(self, sizes: Sizes, output: Output, cell: Cell, options: Any) -> None:
+        super().__init__()
+        self.calibration = Calibration(options.interval_levels, sizes.groups, sizes.horizon, sizes.targets)
+        self.sizes, self.output, self.normalization = sizes, output, options.normalize
+        self.decoder = DECODER_CLASSES[options.decoder](sizes, output, cell, options)
+
+    def forward(self, batch: Batch, *, teach: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """teach: whether a recursive decoder reads the truth of the steps before (in training)."""
+        level, size = window_level(batch.history, self.normalization)
+        return self.decoder(batch, level, size, teach), level, size
+
+    def paths(self, batch: Batch, draw: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Tensor:
+        """One random path (B, H, C) for each window, each step drawn given those before it."""
+        level, size = window_level(batch.history, self.normalization)
+        assert isinstance(self.decoder, Recursive)
+        return self.decoder.run(batch, level, size, draw)[1]
+
+
+class Direct(nn.Module):
+    """The past step by step; all steps ahead at once from the last state."""
+
+    def __init__(self, sizes: Sizes, output: Output, cell: Cell, options: Any) -> None:
+        super().__init__()
+        self.sizes, self.bptt = sizes, options.bptt
+        self.body = recurrent_layers(cell, sizes.targets + sizes.past + sizes.known, options)
+        self.series = _embedding(sizes)
+        self.dropout = nn.Dropout(options.dropout or 0.0)
+        width = 32 if sizes.known else sizes.targets * output.parameters
+        self.spread = nn.Linear(_width(self.body), sizes.horizon * width)
+        self.mix = nn.Linear(width + sizes.known, 64) if sizes.known else None
+        self.head = nn.Linear(64, sizes.targets * output.parameters) if sizes.known else nn.Identity()
+
+    def forward(self, batch: Batch, level: Tensor, size: Tensor, teach: bool) -> Tensor:
+        x = _inputs(batch, level, size)
+        _, state = walk(self.body, x.transpose(0, 1), self.bptt)
+        last = _ends(state, self.body)
+        if self.series is not None:
+            last = last + self.series(batch.series)
+        ahead = self.spread(self.dropout(last)).unflatten(1, (self.sizes.horizon, -1))
+        if self.mix is not None:
+            ahead = F.relu(self.mix(torch.cat([ahead, batch.known[:, self.sizes.lookback :]], -1)))
+        return self.head(ahead).unflatten(-1, (self.sizes.targets, -1))
+
+
+class Recursive(nn.Module):
+    """Each step is forecast from the one before, its own forecast where the truth is not there yet."""
+
+    def __init__(self, sizes: Sizes, output: Output, cell: Cell, options: Any) -> None:
+        super().__init__()
+        self.sizes, self.output, self.bptt = sizes, output, options.bptt
+        self.body = recurrent_layers(cell, sizes.targets + sizes.known, options)
+        self.series = _embedding(sizes)
+        self.dropout = nn.Dropout(options.dropout or 0.0)
+        self.head = nn.Linear(_width(self.body), sizes.targets * output.parameters)
+
+    def forward(self, batch: Batch, level: Tensor, size: Tensor, teach: bool) -> Tensor:
+        if not teach:
+            return self.run(batch, level, size, self.output.point)[0]
+        values = (torch.cat([batch.history, batch.truth[:, :-1]], 1) - level) / size
+        x = torch.cat([values, batch.known[:, 1:]], -1)
+        steps, _ = walk(self.body, x.transpose(0, 1), self.bptt and max(self.bptt, self.sizes.horizon))
+        return self._raw(steps[-self.sizes.horizon :], batch.series).transpose(0, 1)
+
+    def run(
+        self, batch: Batch, level: Tensor, size: Tensor, choose: Callable[[Tensor, Tensor, Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """(raw numbers (B, H, C, P), values (B, H, C)), each step read back as what `choose` makes of it."""
+        values = (batch.history - level) / size
+        x = torch.cat([values, batch.known[:, 1 : self.sizes.lookback + 1]], -1).transpose(0, 1)
+        raws: list[Tensor] = []
+        chosen: list[Tensor] = []
+        state = None
+        for ahead in range(self.sizes.horizon):
+            steps, state = self.body(x, hx=state)
+            raws.append(self._raw(steps[-1:], batch.series)[0])
+            chosen.append(choose(raws[-1], level[:, 0], size[:, 0]))
+            read = (chosen[-1] - level[:, 0]) / size[:, 0]
+            following = self.sizes.lookback + ahead + 1
+            x = torch.cat([read, batch.known[:, min(following, batch.known.shape[1] - 1)]], -1)[None]
+        return torch.stack(raws, 1), torch.stack(chosen, 1)
+
+    def _raw(self, steps: Tensor, series: Tensor) -> Tensor:
+        if self.series is not None:
+            steps = steps + self.series(series)
+        return self.head(self.dropout(steps)).unflatten(-1, (self.sizes.targets, -1))
+
+
+class Segments(nn.Module):
+    """The past segment by segment; each segment ahead by one step from the last state, asked for by its
+    place.
+
+    SegRNN with parallel decoding, Lin et al. 2023 (arXiv:2308.11200), sections 3.2 and 3.3, with covariates
+    beside the values of each segment. The series' embedding is added to the place's instead of put beside it.
+    """
+
+    def __init__(self, sizes: Sizes, output: Output, cell: Cell, options: Any) -> None:
+        super().__init__()
+        self.sizes, self.bptt = sizes, options.bptt
+        self.count = -(-sizes.horizon // sizes.segment)
+        self.width = sizes.hidden
+        self.read = nn.Linear(sizes.segment * (sizes.targets + sizes.past + sizes.known), self.width)
+        self.body = recurrent_layers(cell, self.width, options)
+        self.places = nn.Parameter(torch.randn(self.count, self.width))
+        self.series = _embedding(sizes, self.width)
+        self.ahead = nn.Linear(sizes.segment * sizes.known, self.width) if sizes.known else None
+        self.dropout = nn.Dropout(options.dropout or 0.0)
+        self.head = nn.Linear(_width(self.body), sizes.segment * sizes.targets * output.parameters)
+
+    def forward(self, batch: Batch, level: Tensor, size: Tensor, teach: bool) -> Tensor:
+        x = F.relu(self.read(self._cut(_inputs(batch, level, size), back=True)))  # (segments, B, D)
+        _, state = walk(self.body, x, self.bptt)
+        queries = self.places[:, None].expand(-1, len(level), -1)
+        if self.series is not None:
+            queries = queries + self.series(batch.series)
+        if self.ahead is not None:
+            queries = queries + self.ahead(self._cut(batch.known[:, self.sizes.lookback :], back=False))
+        asked = queries.reshape(1, -1, self.width)  # (1, segments * B, D), segments outermost
+        steps, _ = self.body(asked, hx=_repeated(state, self.count))
+        raw = self.head(self.dropout(steps[0])).unflatten(0, (self.count, -1))
+        raw = (
+            raw.unflatten(-1, (self.sizes.segment, self.sizes.targets, -1))
+            .permute(1, 0, 2, 3, 4)
+            .flatten(1, 2)
+        )
+        return raw[:, : self.sizes.horizon]
+
+    def _cut(self, x: Tensor, *, back: bool) -> Tensor:
+        """(B, steps, F) to (segments, B, w · F); what is short of a segment repeats the outermost step."""
+        short = -x.shape[1] % self.sizes.segment
+        if short:
+            edge = (x[:, :1] if back else x[:, -1:]).expand(-1, short, -1)
+            x = torch.cat([edge, x] if back else [x, edge], 1)
+        return x.unflatten(1, (-1, self.sizes.segment)).flatten(2).transpose(0, 1)
+
+
+DECODER_CLASSES: dict[str, type[nn.Module]] = {"direct": Direct, "recursive": Recursive, "segments": Segments}
+
+
+def _inputs(batch: Batch, level: Tensor, size: Tensor) -> Tensor:
+    """(B, L, C + A + K): what is known at each step back."""
+    parts = [(batch.history - level) / size]
+    parts += [batch.past] if batch.past.shape[-1] else []
+    parts += [batch.known[:, : batch.history.shape[1]]] if batch.known.shape[-1] else []
+    return torch.cat(parts, -1)
+
+
+def walk(body: Recurrent, x: Tensor, bptt: int | None) -> tuple[Tensor, Any]:
+    """The layers over x (T, B, F); the gradient goes back through the last `bptt` steps only, None for all.
+
+    Of steps before those, only the state is carried on, and no graph is held.
+    """
+    before = 0 if bptt is None or not torch.is_grad_enabled() else max(0, len(x) - bptt)
+    if before == 0:
+        return body(x)
+    with torch.no_grad():
+        _, state = body(x[:before].detach())
+    return body(x[before:], hx=state)
+
+
+def _width(body: Recurrent) -> int:
+    return body.hidden_size * (1 + body.bidirectional)
+
+
+def _ends(state: Any, body: Recurrent) -> Tensor:
+    """The last layer's state at the end of each direction, (B, D)."""
+    first = state[0] if isinstance(state, tuple) else state
+    return first[-(1 + body.bidirectional) :].transpose(0, 1).flatten(1)
+
+
+def _embedding(sizes: Sizes, width: int | None = None) -> nn.Embedding | None:
+    """One vector for each series, 0 for those that were not in the training."""
+    return nn.Embedding(sizes.series + 1, width or sizes.hidden, padding_idx=0) if sizes.series else None
+
+
+def _repeated(state: Any, count: int) -> Any:
+    """The state of every window `count` times, the copies outermost."""
+    if isinstance(state, tuple):
+        return tuple(_repeated(part, count) for part in state)
+    return state.repeat(1, count, 1)

@@ -1,0 +1,197 @@
+"""From tables to windows, by the options of forecast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from elman.data import Splits
+from elman.data.panel import Panel, build_panel
+from elman.data.series_table import SeriesTable, read_frame, series_table
+from elman.data.windows import Windows, all_windows, next_windows, split_windows
+from elman.errors import DataError, unknown, wrong
+from elman.tasks.forecasting.options import ForecastOptions
+
+SEASONS_BACK = 30  # that are looked back on, unless the option says otherwise
+SEGMENT = 48  # the longest that is chosen
+
+
+def read_splits(options: ForecastOptions) -> Splits[Windows]:
+    """Training, validation and test windows of the file or files that the options name."""
+    if not options.data:
+        raise wrong("data", expected="a file with a table", got=options.data)
+    frame, first_row = read_frame(Path(options.data).expanduser())
+    for part in ("valid", "test"):
+        if getattr(options, part) is not None:
+            remedy = "Put the rows into one table, and say by --split how many of them are for what."
+            raise wrong(part, expected="no file of its own, since parts follow one another in time",
+                        got=getattr(options, part), remedy=remedy)  # fmt: skip
+    if options.split == "all":
+        remedy = "In elman evaluate, --split all goes with --data."
+        raise wrong("split", expected="steps of the parts", got="all", remedy=remedy)
+    panel = panel_of(frame, options, source=options.data, first_row=first_row)
+    return splits_of(panel, options, test_share=options.test_share)
+
+
+def splits_of(panel: Panel, options: ForecastOptions, *, test_share: float) -> Splits[Windows]:
+    """The parts of a panel, in the order of time in every series."""
+    horizon = options.horizon or max(1, options.season or panel.frequency.season)
+    train, valid, test = split_windows(
+        panel,
+        horizon=horizon,
+        lookback=options.lookback or _lookback(panel, options, horizon),
+        channels=1 if options.channels == "together" else panel.values.shape[1],
+        steps=options.split_steps,
+        shares=(options.validation_share, test_share),
+    )
+    notes = [*panel.notes, *_constant(panel, train)]
+    return Splits(train, valid, _measured(test, options), notes=tuple(notes))
+
+
+def panel_of(
+    frame: pl.DataFrame,
+    options: ForecastOptions,
+    *,
+    source: str,
+    first_row: int = 0,
+    ahead: int = 0,
+    future: pl.DataFrame | None = None,
+    targets_needed: bool = True,
+) -> Panel:
+    """The panel of a table, and of the rows to come (`future`) behind it."""
+    columns = options.columns
+    table = series_table(frame, columns, source, first_row=first_row, targets_needed=targets_needed)
+    if future is not None:
+        table = _with_future(table, future, options)
+    return build_panel(
+        table,
+        frequency=options.frequency,
+        filling=options.fill,
+        irregular=options.irregular,
+        sort=options.sort,
+        ahead=ahead,
+    )
+
+
+@dataclass(frozen=True)
+class Ahead(Windows):
+    """The windows behind the last values, with how many sample paths are wanted beside the forecasts."""
+
+    samples: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Measured(Windows):
+    """Windows with truth, with the number of origins at which AutoETS is to be fitted beside the network."""
+
+    auto_ets: int = 0
+
+
+def _measured(windows: Windows | None, options: ForecastOptions) -> Windows | None:
+    if windows is None:
+        return None
+    return Measured(**vars(windows.every(options.step or 1)), auto_ets=options.auto_ets)
+
+
+def windows_to_predict(panel: Panel, options: ForecastOptions) -> Ahead:
+    """One window for each series, behind its last value; raises `DataError` for a covariate that is not
+    there.
+    """
+    assert options.horizon is not None
+    assert options.lookback is not None
+    channels = 1 if options.channels == "together" else panel.values.shape[1]
+    windows = next_windows(panel, horizon=options.horizon, lookback=options.lookback, channels=channels)
+    check_known_ahead(windows)
+    return Ahead(**vars(windows), samples=options.samples, seed=options.seed)
+
+
+def windows_to_evaluate(panel: Panel, options: ForecastOptions) -> tuple[Windows, str]:
+    """(windows with truth, which they are): the test part if the options split, else all of them."""
+    assert options.horizon is not None
+    assert options.lookback is not None
+    channels = 1 if options.channels == "together" else panel.values.shape[1]
+    steps = options.split_steps
+    if steps is not None:
+        test = split_windows(
+            panel, horizon=options.horizon, lookback=options.lookback, channels=channels, steps=steps
+        )[2]
+        if test is not None:
+            return _measured(test, options) or test, "its test part"
+    windows = all_windows(panel, horizon=options.horizon, lookback=options.lookback, channels=channels)
+    if len(windows) == 0:
+        raise DataError(
+            f"{panel.source}: expected more than {options.horizon} steps (the horizon) with values, "
+            f"got at most {int(panel.ends.max())}."
+        )
+    return _measured(windows, options) or windows, "every window"
+
+
+def check_known_ahead(windows: Windows) -> None:
+    """Raise `DataError` for the first step ahead at which a covariate that must be known is missing."""
+    panel = windows.panel
+    for name in panel.columns.known:
+        for n, (start, end) in enumerate(zip(panel.starts, panel.ends, strict=True)):
+            absent = panel.absent[name][start + end : start + end + windows.horizon]
+            if absent.any():
+                step = int(absent.argmax())
+                stamp = panel.stamp_column(panel.first[n : n + 1] + end + step, "ds")[0]
+                raise DataError(
+                    f"future: expected a value of {name!r} at each of the {windows.horizon} steps behind the "
+                    "last "
+                    f"value of {panel.name_of(n)}, got none at {stamp}. "
+                    "Give the rows to come, with their covariates, as future."
+                )
+
+
+def _with_future(table: SeriesTable, future: pl.DataFrame, options: ForecastOptions) -> SeriesTable:
+    """The rows to come behind the table's own; static covariates and targets may be absent there."""
+    columns = table.columns
+    for name in (*columns.known, *columns.time, *([columns.series] if columns.series else [])):
+        if name not in future.columns:
+            raise DataError(f"future: {unknown('column', name, future.columns)}")
+    wanted = (*columns.known, *(n for n in columns.static if n in future.columns))
+    coming = series_table(
+        future.drop([name for name in columns.targets if name in future.columns]),
+        replace(columns, known=wanted, past=(), static=(),
+                categories=tuple(n for n in columns.categories if n in wanted)),
+        "future",
+        targets_needed=False,
+    )  # fmt: skip
+    values = pl.concat([table.values, coming.values], how="diagonal_relaxed")
+    return replace(
+        table,
+        series=pl.concat([table.series.rename("series"), coming.series.rename("series")]),
+        stamps=np.concatenate([table.stamps, coming.stamps]),
+        values=values.select(table.values.columns),
+    )
+
+
+def _lookback(panel: Panel, options: ForecastOptions, horizon: int) -> int:
+    """Seasons back, at most a quarter of a usual series, in whole segments."""
+    season = options.season or panel.frequency.season
+    usual = int(np.median(panel.ends))
+    steps = min(SEASONS_BACK * max(season, 2), max(usual // 4, min(2 * season, usual // 2), 1))
+    segment = options.segment or segment_for(horizon, season)
+    return steps // segment * segment or steps
+
+
+def segment_for(horizon: int, season: int) -> int:
+    """Two seasons, at most 48 steps, at most the horizon; 12 where there is no season."""
+    return min(horizon, SEGMENT, 2 * season if season > 1 else 12)
+
+
+def _constant(panel: Panel, train: Windows) -> list[str]:
+    """A note on series whose targets never change in the training part: MASE has no unit there."""
+    flat = []
+    for n, (start, stop) in enumerate(zip(panel.starts, train.stops + train.horizon - 1, strict=True)):
+        for c, target in enumerate(panel.columns.targets):
+            if np.ptp(panel.values[start : start + min(stop, panel.ends[n]), c]) == 0:
+                flat.append(f"{panel.ids[n]} {target}".strip())
+    if not flat:
+        return []
+    listed = ", ".join(flat[:5]) + (" …" if len(flat) > 5 else "")
+    return [f"{len(flat):,} constant in the training part, without a MASE: {listed}"]
