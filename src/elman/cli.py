@@ -1,5 +1,5 @@
-"""The command line: `elman train TASK`, `elman evaluate RUN`, `elman predict RUN`, `elman cells`,
-`elman bench`.
+"""The command line: `elman train TASK`, `elman evaluate RUN`, `elman predict RUN`,
+`elman generate RUN`, `elman cells`, `elman bench`.
 
 It reads options and hands over; what is slow to import is imported once it is needed.
 """
@@ -30,6 +30,7 @@ USAGE = """elman: recurrent neural networks, whole.
   elman tune TASK --data DATA --trials 30          try options, and say which matter
   elman evaluate RUN [--data DATA]                 how a model does on its test data, or on others
   elman predict RUN --data DATA [--out FILE.csv]   what a model says on data without labels
+  elman generate RUN --prompt TEXT                 what a language model writes
   elman cells                                      the recurrent cells
   elman bench [--out FILE.json]                    how fast the layers are on this machine, beside torch.nn's
   elman --version
@@ -94,6 +95,7 @@ def _dispatch(given: list[str]) -> int:
         "tune": _tune,
         "evaluate": _evaluate,
         "predict": _predict,
+        "generate": _generate,
         "cells": _cells,
         "bench": _bench,
     }
@@ -250,6 +252,39 @@ def _reading(job: type[Any], given: list[str]) -> type[Any]:
         about = tyro.conf.arg(help="Where it differs from training" + f" ({before})." * (before is not None))
         extra.append((name, Annotated[kind | None, about], field(default=None)))
     return make_dataclass(job.__name__, extra, bases=(job,), frozen=True)
+
+
+@dataclass(frozen=True)
+class _Generate:
+    """Write on from a prompt with a language model; the text appears as it comes."""
+
+    run: tyro.conf.Positional[str]
+    """The run folder."""
+    prompt: str = ""
+    """The text to go on from."""
+    length: int = 500
+    """Tokens to write."""
+    temperature: float = 1.0
+    """Below 1 it keeps closer to what is probable; 0 always takes the most probable."""
+    top_k: int | None = None
+    """Draw among so many of the most probable tokens only."""
+    top_p: float | None = None
+    """Draw among the most probable tokens that have this share together."""
+    seed: int | None = None
+    """For the same text each time."""
+
+
+def _generate(given: list[str]) -> int:
+    options = _parse_job(_Generate, given, "elman generate")
+    from elman.tasks.writing import generate
+
+    pieces = generate(**vars(options))
+    sys.stdout.write(options.prompt)
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    print()
+    return 0
 
 
 def _cells(given: list[str]) -> int:

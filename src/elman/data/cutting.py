@@ -72,6 +72,10 @@ class Passage:
     stop: int | None = None
     exact: bool = True
 
+    def __len__(self) -> int:
+        """How many characters; the text is read for it."""
+        return sum(len(block) for block in self.blocks())
+
     def blocks(self) -> Iterator[str]:
         """The passage in pieces, as `Text.blocks`."""
         done, start, stop = 0, self.start, self.stop
@@ -99,13 +103,14 @@ class Tokens:
     """Running text as numbers.
 
     values: (N,) whole numbers, maybe a file that is mapped into memory. characters: of the text.
-    unknown: how many tokens are not in the vocabulary. source: what messages call it.
+    unknown: how many tokens are not in the vocabulary. source: what messages call it. codec: what they mean.
     """
 
     values: np.ndarray
     characters: int
     unknown: int
     source: str
+    codec: Codec
 
     def __len__(self) -> int:
         return len(self.values)
@@ -127,4 +132,4 @@ def in_memory(passage: Passage, codec: Codec) -> Tokens:
     kind, coded = smallest_type(len(codec)), list(coded_blocks(passage, codec))
     values = np.concatenate([numbers.astype(kind) for numbers, _ in coded] or [np.zeros(0, kind)])
     unknown = int(np.count_nonzero(values == UNKNOWN))
-    return Tokens(values, sum(count for _, count in coded), unknown, passage.text.name)
+    return Tokens(values, sum(count for _, count in coded), unknown, passage.text.name, codec)

@@ -90,7 +90,7 @@ def open_store(
             raise DataError(f"{folder}: expected a store of format {FORMAT!r}, got {about['format']!r}.")
         was = Cutting(**about["cutting"])
         codec = Codec(Vocabulary.from_json((folder / VOCABULARY).read_text(), source=str(folder)), was.tokens)
-        parts = {part: _mapped(folder, part, about) for part in about["parts"]}
+        parts = {part: _mapped(folder, part, about, codec) for part in about["parts"]}
     except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
@@ -110,7 +110,7 @@ def _cached(texts: Mapping[str, Text], cutting: Cutting) -> Path:
     return cache_folder() / "tokens" / f"{stem[:40]}-{key[:16]}"
 
 
-def _mapped(folder: Path, part: str, about: Mapping[str, Any]) -> Tokens:
+def _mapped(folder: Path, part: str, about: Mapping[str, Any], codec: Codec) -> Tokens:
     path, kind, said = folder / f"{part}.tokens", np.dtype(about["dtype"]), about["parts"][part]
     if path.stat().st_size != said["tokens"] * kind.itemsize:
         raise DataError(
@@ -118,7 +118,7 @@ def _mapped(folder: Path, part: str, about: Mapping[str, Any]) -> Tokens:
             f"got {path.stat().st_size:,} bytes. {REMEDY}"
         )
     values = np.memmap(path, dtype=kind, mode="r") if said["tokens"] else np.zeros(0, kind)
-    return Tokens(values, said["characters"], said["unknown"], said["source"])
+    return Tokens(values, said["characters"], said["unknown"], said["source"], codec)
 
 
 def _check_sources(

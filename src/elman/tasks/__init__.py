@@ -22,6 +22,7 @@ class Entry(NamedTuple):
 TASKS = {
     "classify": Entry("a label for each sequence", "Classifier"),
     "forecast": Entry("the next steps of series, with intervals", "Forecaster"),
+    "generate": Entry("a language model, which writes", "LanguageModel"),
 }
 
 
