@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from elman.cells import Cell as Cell
     from elman.estimators import Classifier as Classifier
     from elman.estimators import Forecaster as Forecaster
+    from elman.estimators import LanguageModel as LanguageModel
     from elman.estimators import load as load
 
 __version__ = "0.1.0"

@@ -109,7 +109,8 @@ class LanguageModel(Estimator):
             passages = cutting.cut(parts)
             codec = Codec(cutting.vocabulary(passages["train"]), cutting.tokens)
             cut = {part: in_memory(passage, codec) for part, passage in passages.items()}
-        self._learn(_checked(Splits(cut["train"], cut.get("valid"))))
+        valid = cut["valid"] if len(cut.get("valid", ())) else None
+        self._learn(_checked(Splits(cut["train"], valid)))
         self._take(self.model_)
         return self
 
@@ -241,7 +242,8 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
             min_frequency=was.min_frequency,
             max_vocabulary=was.max_size,
         )
-        splits = Splits(parts["train"], parts.get("valid"), parts.get("test"), notes=tuple(notes))
+        valid, test = (parts[p] if len(parts.get(p, ())) else None for p in ("valid", "test"))
+        splits = Splits(parts["train"], valid, test, notes=tuple(notes))
         return _checked(splits), options
 
     def read_more(self, data: str, options: GenerateOptions, *, labelled: bool) -> tuple[Passage, str]:
