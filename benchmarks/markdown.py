@@ -49,7 +49,7 @@ def layers(rows: Rows) -> str:
     for row in rows:
         groups.setdefault((row["what"], _shape(row)), {})[row["mode"]] = _layer(row)
     body = [[kind, shape, *(cells.get(m, "") for m in modes)] for (kind, shape), cells in groups.items()]
-    return _table(["layer", "batch, time, input, hidden", *modes], body)
+    return markdown_table(["layer", "batch, time, input, hidden", *modes], body)
 
 
 def _layer(row: Mapping[str, Any]) -> str:
@@ -66,7 +66,8 @@ def _ms(times: Mapping[str, float]) -> str:
     return f"{times['median'] * 1e3:.2f} ms"
 
 
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown."""
     lines = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -82,7 +83,7 @@ def figures(rows: Rows) -> str:
             _figure(row["figures"][n]) if n in row["figures"] else row["notes"].get(n, "") for n in names
         ]
         body.append([row["what"], _shape(row), time, *cells])
-    return _table(["layer", "batch, time, input, hidden", "elman", *names], body)
+    return markdown_table(["layer", "batch, time, input, hidden", "elman", *names], body)
 
 
 def ranges(rows: Rows) -> str:
@@ -107,7 +108,7 @@ def ranges(rows: Rows) -> str:
         body.append(
             [what, mode, shapes, *cells] if not count else [what, mode, shapes, f"{count} wrong", *cells[1:]]
         )
-    return _table(["layer", "mode", "batch, time, input, hidden", *names], body)
+    return markdown_table(["layer", "mode", "batch, time, input, hidden", *names], body)
 
 
 def _figure(figure: Mapping[str, Any]) -> str:
