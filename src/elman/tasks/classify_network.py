@@ -40,10 +40,7 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(T, B, F) numbers or (T, B) tokens, lengths (B,) or None, to (B, K)."""
-        if self.bptt is None or not self.training:
-            steps, state = self.body(x, lengths)
-        else:
-            steps, state = truncated(self.body, x, lengths, self.bptt)
+        steps, state = truncated(self.body, x, lengths, self.bptt)
         first = state[0] if isinstance(state, tuple) else state
         ends = first[-(1 + self.body.recurrent.bidirectional) :]
         read = lengths if self.body.front is None else self.body.front.lengths(lengths)

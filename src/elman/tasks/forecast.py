@@ -242,6 +242,9 @@ def _check(options: ForecastOptions) -> None:
     """Raise `ArgumentError` for options that cannot be, or do not go together."""
     cell_of(options)
     _ = options.interval_levels, options.quantile_levels, options.split_steps
+    if options.bidirectional and options.bptt is not None:
+        got = shown(f"bidirectional with bptt {options.bptt}")
+        raise wrong("bptt", expected="one direction, as the state is carried forward", got=got)
     if options.bidirectional and options.decoder != "direct":
         got = shown(f"bidirectional with the decoder {options.decoder or 'to be chosen'}")
         raise wrong(

@@ -15,17 +15,21 @@ from torch import Tensor
 Layers = Callable[[Tensor, "Tensor | None", Any], tuple[Tensor, Any]]
 
 
-def truncated(layers: Layers, x: Tensor, lengths: Tensor | None, steps: int) -> tuple[Tensor, Any]:
+def truncated(layers: Layers, x: Tensor, lengths: Tensor | None, steps: int | None) -> tuple[Tensor, Any]:
     """What `layers` gives for x (T, B, ...) and lengths (B,) from a state of zeros, without the graph of the
     steps before the last `steps` of each sequence.
 
     Those run first, without a graph, and leave their state to the others (Williams and Peng 1990). Outputs
-    and states are the same as without truncation, but for what is drawn in training.
+    and states are the same as without truncation, but for what is drawn in training. Nothing is cut where
+    `steps` is None, or no gradient is wanted.
     """
-    if len(x) <= steps:
+    if steps is None or len(x) <= steps or not torch.is_grad_enabled():
         return layers(x, lengths, None)
     if lengths is None:
-        lengths = torch.full((x.shape[1],), len(x), device=x.device)
+        with torch.no_grad():
+            head, state = layers(x[:-steps], None, None)
+        tail, state = layers(x[-steps:], None, state)
+        return torch.cat([head, tail]), state
     before = (lengths - steps).clamp(min=0)
     if not int(before.max()):
         return layers(x, lengths, None)

@@ -19,6 +19,7 @@ from elman.nn import Recurrent
 from elman.tasks.forecasting.conformal import Calibration
 from elman.tasks.forecasting.outputs import Output
 from elman.tasks.network import recurrent_layers
+from elman.tasks.truncated import truncated
 
 DECODERS = ("direct", "recursive", "segments")
 NORMALIZATIONS = ("last", "window", "mean", "series")
@@ -113,7 +114,7 @@ class Direct(nn.Module):
 
     def forward(self, batch: Batch, level: Tensor, size: Tensor, teach: bool) -> Tensor:
         x = _inputs(batch, level, size)
-        _, state = walk(self.body, x.transpose(0, 1), self.bptt)
+        _, state = _walk(self.body, x.transpose(0, 1), self.bptt)
         last = _ends(state, self.body)
         if self.series is not None:
             last = last + self.series(batch.series)
@@ -139,7 +140,7 @@ class Recursive(nn.Module):
             return self.run(batch, level, size, self.output.point)[0]
         values = (torch.cat([batch.history, batch.truth[:, :-1]], 1) - level) / size
         x = torch.cat([values, batch.known[:, 1:]], -1)
-        steps, _ = walk(self.body, x.transpose(0, 1), self.bptt and max(self.bptt, self.sizes.horizon))
+        steps, _ = _walk(self.body, x.transpose(0, 1), self.bptt and max(self.bptt, self.sizes.horizon))
         return self._raw(steps[-self.sizes.horizon :], batch.series).transpose(0, 1)
 
     def run(
@@ -189,7 +190,7 @@ class Segments(nn.Module):
 
     def forward(self, batch: Batch, level: Tensor, size: Tensor, teach: bool) -> Tensor:
         x = F.relu(self.read(self._cut(_inputs(batch, level, size), back=True)))  # (segments, B, D)
-        _, state = walk(self.body, x, self.bptt)
+        _, state = _walk(self.body, x, self.bptt)
         queries = self.places[:, None].expand(-1, len(level), -1)
         if self.series is not None:
             queries = queries + self.series(batch.series)
@@ -225,17 +226,9 @@ def _inputs(batch: Batch, level: Tensor, size: Tensor) -> Tensor:
     return torch.cat(parts, -1)
 
 
-def walk(body: Recurrent, x: Tensor, bptt: int | None) -> tuple[Tensor, Any]:
-    """The layers over x (T, B, F); the gradient goes back through the last `bptt` steps only, None for all.
-
-    Of steps before those, only the state is carried on, and no graph is held.
-    """
-    before = 0 if bptt is None or not torch.is_grad_enabled() else max(0, len(x) - bptt)
-    if before == 0:
-        return body(x)
-    with torch.no_grad():
-        _, state = body(x[:before].detach())
-    return body(x[before:], hx=state)
+def _walk(body: Recurrent, x: Tensor, bptt: int | None) -> tuple[Tensor, Any]:
+    """The layers over x (T, B, F), with a gradient through the last `bptt` steps only, None for all."""
+    return truncated(lambda x, lengths, state: body(x, state, lengths), x, None, bptt)
 
 
 def _width(body: Recurrent) -> int:
