@@ -242,7 +242,11 @@ def test_a_stopped_run_ends_with_the_same_weights(
         ({"levels": "80,120"}, ArgumentError, "levels: expected whole numbers of 1 to 99, such as 80,90"),
         ({"quantiles": [0.1, 2]}, ArgumentError, "quantiles: expected numbers between 0 and 1"),
         ({"bidirectional": True}, ArgumentError, "bidirectional: expected it only with decoder direct"),
-        ({"bidirectional": True, "decoder": "direct", "bptt": 4}, ArgumentError, "bptt: expected one direction"),
+        (
+            {"bidirectional": True, "decoder": "direct", "bptt": 4},
+            ArgumentError,
+            "bptt: expected one direction",
+        ),
         (
             {"output": "negative-binomial", "normalize": "last"},
             ArgumentError,
