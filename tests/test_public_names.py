@@ -16,7 +16,7 @@ CELLS = """
     GRU IndRNN Jordan LRU LSTM LiGRU MGU MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU RNN SLSTM SRU
 """
 PUBLIC = {
-    "elman": "Cell Classifier Forecaster LanguageModel cells explain load nn",
+    "elman": "Cell Classifier Forecaster LanguageModel Tagger cells explain load nn",
     "elman.nn": "CRF GRU GRUCell LSTM LSTMCell RNN RNNCell CellLayer Recurrent IndRNN Jordan LRU LiGRU MGU "
     "MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU SLSTM SRU",
     "elman.cells": "Cell State create names options register unregister variants"
@@ -25,7 +25,7 @@ PUBLIC = {
     "elman.program": "Cost INITS Init Mask Normal Parameter Program Range State Stream",
     "elman.backends": "CHOICES Choice choose explain prepare recurrence",
     "elman.data": "Examples Sequences Splits Vocabulary",
-    "elman.estimators": "Classifier Forecaster LanguageModel load",
+    "elman.estimators": "Classifier Forecaster LanguageModel Tagger load",
 }
 ERRORS = "ArgumentError BackendError CellError DataError ElmanError MissingError RunError"
 NAMES = [(module, name) for module, names in PUBLIC.items() for name in names.split()]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from elman.estimators import Classifier as Classifier
     from elman.estimators import Forecaster as Forecaster
     from elman.estimators import LanguageModel as LanguageModel
+    from elman.estimators import Tagger as Tagger
     from elman.estimators import load as load
 
 __version__ = "0.1.0"

@@ -33,7 +33,7 @@ def read_npz(path: Path, read: str = "rows") -> Examples:
 
     Raises `DataError` for any other content.
     """
-    arrays = _load(existing(path))
+    arrays = load_arrays(existing(path))
     if "X" not in arrays:
         held = ", ".join(sorted(arrays)) or "nothing"
         raise DataError(
@@ -162,7 +162,8 @@ def _with_lengths(x: np.ndarray, lengths: np.ndarray, name: str) -> Sequences:
     return Sequences.from_arrays([row[:length] for row, length in zip(x, lengths, strict=True)], name=name)
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file by name; raises `DataError` if it is none."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = [name for name in archive.namelist() if name.endswith(".npy")]

@@ -90,6 +90,10 @@ class Sequences:
         index = torch.as_tensor(rows, dtype=torch.int64)
         return Sequences(self.values, self.starts[index], self.lengths[index])
 
+    def cut(self, start: int, steps: int) -> Sequences:
+        """The steps from `start` on, `steps` of them at most; those that end before have none."""
+        return Sequences(self.values, self.starts + start, (self.lengths - start).clamp(0, steps))
+
     def to(self, device: torch.device) -> Sequences:
         """The same on another device."""
         return Sequences(self.values.to(device), self.starts.to(device), self.lengths.to(device))

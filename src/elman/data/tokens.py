@@ -128,6 +128,8 @@ def _splitter(tokens: str) -> pre_tokenizers.PreTokenizer:
         return pre_tokenizers.Split(Regex(_WORD), behavior="removed", invert=True)
     if tokens == "characters":
         return pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    if tokens == "whole":  # each text is one token
+        return pre_tokenizers.Split(Regex(r"[\s\S]+"), behavior="isolated")
     if tokens == "whitespace":
         return pre_tokenizers.WhitespaceSplit()
     if tokens == "bpe":

@@ -16,6 +16,7 @@ from elman.errors import RunError, shown, wrong
 from elman.nn import Recurrent
 from elman.tasks.convolution import Convolution
 from elman.tasks.inputs import Inputs
+from elman.tasks.token_inputs import TokenInputs, TokenLayer
 from elman.train.options import TrainOptions
 
 
@@ -77,20 +78,20 @@ class Body(nn.Module):
 
     def __init__(
         self,
-        inputs: Inputs,
+        inputs: Inputs | TokenInputs,
         cell: Cell,
         options: TrainOptions,
         front: Callable[[int], Convolution] | None = None,
     ) -> None:
         super().__init__()
         self.input, features = inputs.layer()
-        embedded = isinstance(self.input, nn.Embedding)
+        embedded = isinstance(self.input, (nn.Embedding, TokenLayer))
         self.input_dropout = nn.Dropout(options.dropout or 0.0 if embedded else 0.0)
         self.front = front(features) if front else None
         self.recurrent = recurrent_layers(cell, self.front.features if self.front else features, options)
         self.width = options.hidden_size * (1 + bool(options.bidirectional))  # D
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Any, lengths: Tensor | None = None, state: Any = None) -> tuple[Tensor, Any]:
         """(T, B, F) numbers or (T, B) tokens, lengths (B,) or None, a carried state or None: (steps
         (T, B, D), the final state)."""
         read = self.input_dropout(self.input(x))

@@ -1,0 +1,163 @@
+"""Tagged: sequences with a label, or several, for each of their steps.
+
+Dimensions: N sequences, T_i steps of one, F features of a step, K labels of which a step may have several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from elman.data.sequences import Sequences
+from elman.errors import DataError
+
+
+@dataclass(frozen=True)
+class StepColumns:
+    """Columns by name or, counted from 1, by number; None where they are to be found.
+
+    label, channels: several are separated by commas. header: yes, no or auto, whether the first line names
+    the columns.
+    """
+
+    token: str | None = None
+    label: str | None = None
+    id: str | None = None
+    time: str | None = None
+    channels: str | None = None
+    event: str | None = None
+    header: str = "auto"
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """Sequences of tokens or numbers, and what is to be said of their steps.
+
+    inputs: N lists of tokens, or N sequences of numbers.
+    labels: N arrays, of (T_i,) labels or, where a step may have several, of (T_i, K) numbers 0 and 1; None
+        where there are none.
+    names: what those K are called; empty where a step has one label.
+    source: what messages call the data: a file or the name of a data set.
+    lines: N arrays (T_i,), the line or row of a file that each step is from; None for arrays.
+    called: N names of the sequences; None where they have none.
+    ahead: whether the labels of a step are those of the step behind it.
+    """
+
+    inputs: Sequences | list[list[str]]
+    labels: list[np.ndarray] | None
+    source: str
+    names: tuple[str, ...] = ()
+    lines: list[np.ndarray] | None = None
+    called: list[str] | None = None
+    ahead: bool = False
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(N,) steps of each sequence."""
+        if isinstance(self.inputs, Sequences):
+            return self.inputs.lengths.numpy()
+        return np.array([len(tokens) for tokens in self.inputs], dtype=np.int64)
+
+    def place(self, sequence: int, step: int) -> str:
+        """What a message calls that step: a line of the file, or its numbers counted from 0."""
+        if self.lines is not None:
+            return f"line {int(self.lines[sequence][step])}"
+        return f"sequence {sequence}, step {step}"
+
+    def select(self, rows: np.ndarray) -> Tagged:
+        """The sequences at `rows`, in that order."""
+        if isinstance(self.inputs, Sequences):
+            inputs: Sequences | list[list[str]] = self.inputs.select(torch.from_numpy(rows))
+        else:
+            inputs = _picked(self.inputs, rows)
+        return replace(
+            self,
+            inputs=inputs,
+            labels=None if self.labels is None else _picked(self.labels, rows),
+            lines=None if self.lines is None else _picked(self.lines, rows),
+            called=None if self.called is None else _picked(self.called, rows),
+        )
+
+    def steps(self, start: int, stop: int) -> Tagged:
+        """The steps `start` to `stop` of the only sequence."""
+        if isinstance(self.inputs, Sequences):
+            at = int(self.inputs.starts[0])
+            values = self.inputs.values[at + start : at + stop].numpy()
+            inputs: Sequences | list[list[str]] = Sequences.from_flat(values, np.array([len(values)]))
+        else:
+            inputs = [self.inputs[0][start:stop]]
+        labels, lines = (
+            None if arrays is None else [arrays[0][start:stop]] for arrays in (self.labels, self.lines)
+        )
+        return replace(self, inputs=inputs, labels=labels, lines=lines)
+
+
+def _picked(items: list, rows: np.ndarray) -> list:
+    return [items[row] for row in rows.tolist()]
+
+
+def hold_out_sequences(data: Tagged, share: float, seed: int) -> tuple[Tagged, Tagged | None]:
+    """(to keep, held out): whole sequences drawn at random, or the last steps of an only one.
+
+    None is held out where the share comes to nothing.
+    """
+    if len(data) == 1:
+        steps = int(data.lengths[0])
+        kept = steps - round(steps * share)
+        return (data, None) if kept in (0, steps) else (data.steps(0, kept), data.steps(kept, steps))
+    count = min(round(len(data) * share), len(data) - 1)
+    if count == 0:
+        return data, None
+    order = np.random.default_rng([seed, 0x7A66]).permutation(len(data))
+    return data.select(np.sort(order[count:])), data.select(np.sort(order[:count]))
+
+
+def rolled(inputs: Sequences) -> list[np.ndarray]:
+    """Sequences of 0 and 1 as the labels of their steps: N arrays (T_i, F)."""
+    flat, starts, lengths = inputs.values.numpy(), inputs.starts.tolist(), inputs.lengths.tolist()
+    return [flat[start : start + length] for start, length in zip(starts, lengths, strict=True)]
+
+
+def to_next(data: Tagged) -> Tagged:
+    """For each step the labels of the one behind it; the last step of each sequence goes.
+
+    Where there are no labels, the features of the steps themselves are taken, which must be 0 or 1.
+    """
+    labels, names = data.labels, data.names
+    if labels is None:
+        if not isinstance(data.inputs, Sequences):
+            raise DataError(f"{data.source}: expected labels or steps of 0 and 1 (a roll), got tokens alone.")
+        check_roll(data.inputs, data.source)
+        labels = rolled(data.inputs)
+        names = names or tuple(str(place) for place in range(data.inputs.features))
+    stay = np.maximum(data.lengths - 1, 0)
+    if isinstance(data.inputs, Sequences):
+        shorter: Sequences | list[list[str]] = replace(data.inputs, lengths=torch.from_numpy(stay))
+    else:
+        shorter = [tokens[:-1] for tokens in data.inputs]
+    lines = None if data.lines is None else [array[:-1] for array in data.lines]
+    later = [array[1:] for array in labels]
+    return replace(data, inputs=shorter, labels=later, names=names, lines=lines, ahead=True)
+
+
+def is_roll(inputs: Sequences | Sequence[list[str]]) -> bool:
+    """Whether these are numbers that are all 0 or 1."""
+    return isinstance(inputs, Sequences) and bool(((inputs.values == 0) | (inputs.values == 1)).all())
+
+
+def check_roll(inputs: Sequences, source: str) -> None:
+    """Raise `DataError` that names the first number that is neither 0 nor 1."""
+    for row, steps in enumerate(rolled(inputs)):
+        odd = np.argwhere((steps != 0) & (steps != 1))
+        if len(odd):
+            step, feature = odd[0].tolist()
+            raise DataError(
+                f"{source}: expected 0 or 1 in every feature, as the labels of the next step are made of "
+                f"them, got {steps[step, feature]:g} in sequence {row}, step {step}, feature {feature}."
+            )

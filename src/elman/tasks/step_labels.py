@@ -1,0 +1,107 @@
+"""The labels that steps may have, and their numbers.
+
+Dimensions: S steps in all, K labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from elman.data import Sequences
+from elman.data.tagged import Tagged
+from elman.errors import DataError, unknown
+
+
+@dataclass(frozen=True)
+class StepLabels:
+    """K labels: values for one a step, or names of those of which a step may have several."""
+
+    values: tuple[Any, ...]
+    several: bool
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @classmethod
+    def of(cls, train: Tagged, *others: Tagged | None) -> StepLabels:
+        """All labels that occur in any part, sorted; or the names of several.
+
+        Raises `DataError` if all steps have the same label, or parts are of different kinds.
+        """
+        assert train.labels is not None
+        parts = [train, *(part for part in others if part is not None)]
+        for part in parts:
+            if bool(part.names) != bool(train.names):
+                one, many = "one label", "several labels"
+                want, got = (many, one) if train.names else (one, many)
+                raise DataError(f"{part.source}: expected {want} a step, as in the training data, got {got}.")
+        if train.names:
+            for part in parts:
+                check_names(part, train.names)
+            return cls(train.names, True)
+        found: set[Any] = set()
+        for part in parts:
+            found.update(np.unique(_flat(part)).tolist())
+        kinds = {type(value) for value in found}
+        if len(kinds) > 1:
+            names = " and ".join(sorted(kind.__name__ for kind in kinds))
+            raise DataError(f"{train.source}: expected labels of one kind in all parts, got {names}.")
+        if len(found) < 2:
+            raise DataError(
+                f"{train.source}: expected two labels or more, got only {next(iter(found))!r}. "
+                "Check that the right column is taken as the label."
+            )
+        return cls(tuple(sorted(found)), False)
+
+    def encode(self, data: Tagged) -> Sequences:
+        """The number of each step's label, or (S, K) of 0 and 1; raises `DataError` for one not known."""
+        assert data.labels is not None
+        lengths = data.lengths
+        if self.several:
+            check_names(data, self.values)
+            width = len(self.values)
+            return Sequences.from_flat(
+                np.concatenate([row.reshape(-1, width) for row in data.labels]), lengths
+            )
+        if data.names:
+            raise DataError(f"{data.source}: expected one label a step, as in training, got several.")
+        different, which = np.unique(_flat(data), return_inverse=True)
+        known = {value: number for number, value in enumerate(self.values)}
+        numbers = np.array([known.get(value, -1) for value in different.tolist()], dtype=np.int64)[which]
+        if (numbers < 0).any():
+            self._complain(data, int((numbers < 0).argmax()))
+        return Sequences.from_flat(numbers, lengths)
+
+    def _complain(self, data: Tagged, step: int) -> None:
+        ends = np.cumsum(data.lengths)
+        sequence = int(np.searchsorted(ends, step, side="right"))
+        at = step - int(ends[sequence] - data.lengths[sequence])
+        label = _flat(data)[step].item()
+        valid = [str(value) for value in self.values]
+        raise DataError(
+            f"{data.source}: {data.place(sequence, at)} has a label that was not in the training data. "
+            f"{unknown('label', str(label), valid)}"
+        )
+
+    def named(self, numbers: np.ndarray) -> np.ndarray:
+        """The labels (S,) of numbers (S,)."""
+        return np.array(self.values)[numbers]
+
+
+def check_names(data: Tagged, names: Sequence[str]) -> None:
+    """Raise `DataError` unless the labels of a step are these."""
+    if len(data.names) != len(names):
+        raise DataError(
+            f"{data.source}: expected {len(names)} labels for each step, as in training, "
+            f"got {len(data.names)}."
+        )
+
+
+def _flat(data: Tagged) -> np.ndarray:
+    assert data.labels is not None
+    full = [row for row in data.labels if len(row)]
+    return np.concatenate(full) if full else np.zeros(0, dtype=np.int64)

@@ -1,0 +1,102 @@
+"""Simple rules beside a tagger, each learned from the training data in a moment.
+
+Dimensions: S steps in all, K labels.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from elman.data import Sequences
+from elman.data.tagged import Tagged, is_roll
+from elman.tasks.step_labels import StepLabels
+from elman.train.step_metrics import one_label_figures, several_label_figures
+
+Figures = dict[str, dict[str, Any]]
+
+
+def one_label_baselines(
+    part: Tagged, train: Tagged | None, labels: StepLabels, counts: np.ndarray
+) -> Figures:
+    """The most frequent label and, for tokens, the most frequent label of the token.
+
+    counts: (K,), of the training data. A token that is not there gets the label that tokens which look like
+    it, and were seen once, have most often.
+    """
+    truth = labels.encode(part).values[:-1].numpy()
+    answers = {"majority": np.full_like(truth, int(counts.argmax()))}
+    if train is not None and not isinstance(train.inputs, Sequences):
+        answers["most frequent label of the token"] = _by_token(part, train, labels)
+    figures = {
+        name: one_label_figures(truth, said, part.lengths, labels.values) for name, said in answers.items()
+    }
+    return {name: _plain(values) for name, values in figures.items()}
+
+
+def _by_token(part: Tagged, train: Tagged, labels: StepLabels) -> np.ndarray:
+    numbers = labels.encode(train).values[:-1].tolist()
+    seen: dict[str, Counter[int]] = {}
+    for token, number in zip(_tokens(train), numbers, strict=True):
+        seen.setdefault(token, Counter())[number] += 1
+    rare: dict[str, Counter[int]] = {}
+    for token, counter in seen.items():
+        if counter.total() == 1:
+            rare.setdefault(_shape(token), Counter()).update(counter)
+    most = {token: counter.most_common(1)[0][0] for token, counter in seen.items()}
+    unseen = {shape: counter.most_common(1)[0][0] for shape, counter in rare.items()}
+    otherwise = Counter(numbers).most_common(1)[0][0]
+    said = (most.get(token, unseen.get(_shape(token), otherwise)) for token in _tokens(part))
+    return np.fromiter(said, dtype=np.int64)
+
+
+def _shape(token: str) -> str:
+    """What a token looks like: with a digit, a capital letter in front, letters, or signs."""
+    if any(character.isdigit() for character in token):
+        return "digits"
+    if token[:1].isupper():
+        return "capital"
+    return "letters" if token[:1].isalpha() else "signs"
+
+
+def _tokens(data: Tagged) -> list[str]:
+    assert not isinstance(data.inputs, Sequences)
+    return [token for tokens in data.inputs for token in tokens]
+
+
+def several_label_baselines(
+    part: Tagged, train: Tagged | None, labels: StepLabels, counts: np.ndarray, steps: int
+) -> Figures:
+    """The share of the training steps that have each label, as its probability at any step; and, where the
+    steps themselves are rolls whose next is told, that of the steps which go on with it, or begin it.
+
+    counts: (K,), how many of the `steps` training steps have each label.
+    """
+    truth = labels.encode(part).values[:-1].numpy()
+    shares = np.broadcast_to((counts + 0.5) / (steps + 1.0), truth.shape)
+    chances = {"share of each label": shares}
+    if part.ahead and train is not None and is_roll(train.inputs) and _now(train).shape[1] == len(labels):
+        before, after = _now(train) > 0, labels.encode(train).values[:-1].numpy()
+        goes_on, begins = ((after[where].sum() + 0.5) / (where.sum() + 1.0) for where in (before, ~before))
+        chances["as the step before"] = np.where(_now(part) > 0, goes_on, begins)
+    figures = {}
+    for name, chance in chances.items():
+        loss = -np.log(np.where(truth > 0, chance, 1.0 - chance)).sum() / max(len(truth), 1)
+        answers = (chance > 0.5).astype(np.int64)
+        values = several_label_figures(truth, answers, part.lengths, labels.values)
+        figures[name] = {"nll": float(loss), **_plain(values)}
+    return figures
+
+
+def _now(data: Tagged) -> np.ndarray:
+    """The steps (S, F) that are read, one sequence after the other."""
+    assert isinstance(data.inputs, Sequences)
+    flat = data.inputs.values.numpy()
+    spans = zip(data.inputs.starts.tolist(), data.inputs.lengths.tolist(), strict=True)
+    return np.concatenate([flat[start : start + length] for start, length in spans])
+
+
+def _plain(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in figures.items() if isinstance(value, float)}

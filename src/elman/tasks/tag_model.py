@@ -1,0 +1,76 @@
+"""The model of tag: a network with its inputs and labels, and what it says of data.
+
+Dimensions: S steps in all, K labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from elman.data.tagged import Tagged
+from elman.tasks.inputs import Inputs
+from elman.tasks.step_labels import StepLabels
+from elman.tasks.tag_network import Coded, TagNetwork, walk
+from elman.tasks.tag_options import TagOptions
+from elman.tasks.task import Model
+from elman.tasks.token_inputs import TokenInputs
+
+
+@dataclass(frozen=True)
+class Said:
+    """Of all steps, one sequence after the other: probabilities (S, K), labels (S,) or (S, K), mean loss."""
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    nll: float
+
+
+def said(model: Model, part: Tagged, *, labelled: bool = False) -> Said:
+    network = cast(TagNetwork, model.module)
+    network.eval()
+    labels, lengths = model.parts["labels"], part.lengths
+    data = replace(part, labels=part.labels if labelled else None)
+    given = coded(data, model.parts["inputs"], labels).to(network.output.weight.device)
+    starts, steps = np.cumsum(lengths) - lengths, int(lengths.sum())
+    chances = np.empty((steps, len(labels)), dtype=np.float32)
+    answers = np.empty((steps, len(labels)) if labels.several else steps, dtype=np.int64)
+    loss = 0.0
+    with torch.inference_mode():
+        for batch in walk(network, network, given):
+            loss += batch.loss
+            inside = torch.arange(len(batch.labels), device=batch.lengths.device)[:, None] < batch.lengths
+            first = torch.from_numpy(starts)[batch.rows]
+            places = (first + torch.arange(len(batch.labels))[:, None])[inside.cpu()].numpy()
+            chances[places] = batch.probabilities[inside].cpu().numpy()
+            answers[places] = batch.labels[inside].cpu().numpy()
+    return Said(chances, answers, loss / max(steps, 1))
+
+
+def model_of(
+    about: dict[str, Any],
+    vocabulary: str | None,
+    inputs: Inputs | TokenInputs,
+    labels: StepLabels,
+    cell: Any,
+    options: TagOptions,
+) -> Model:
+    network = TagNetwork(inputs, cell, options, len(labels), options.decoder or "softmax")
+    return Model(network, about, vocabulary, {"labels": labels, "inputs": inputs, "cell": cell})
+
+
+def coded(data: Tagged, inputs: Any, labels: StepLabels) -> Coded:
+    y = None if data.labels is None else labels.encode(data)
+    return Coded(inputs.encode(data.inputs, data.source), y)
+
+
+def counts_of(coded: Coded, labels: StepLabels) -> list[int]:
+    """(K,): how often each label stands in the training data."""
+    assert coded.y is not None
+    values = coded.y.values[:-1]
+    if labels.several:
+        return values.sum(0).long().tolist()
+    return torch.bincount(values, minlength=len(labels)).tolist()

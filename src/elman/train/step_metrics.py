@@ -1,0 +1,83 @@
+"""Figures of labels for steps: one a step, or several.
+
+Dimensions: S steps in all, K labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+from sklearn.metrics import f1_score, precision_recall_fscore_support
+
+from elman.train.metrics import class_figures
+from elman.train.spans import are_spans, span_f1_by_kind, span_figures
+
+MOST_ROWS = 30  # labels that the table lists, the most frequent first
+
+
+def one_label_figures(
+    truth: np.ndarray, said: np.ndarray, lengths: np.ndarray, labels: Sequence[Any]
+) -> dict[str, Any]:
+    """Accuracy, the mean F1 of the labels that occur, span F1 where the labels are of spans; F1 by label.
+
+    truth, said: (S,) numbers of labels, one sequence after the other. lengths: (N,).
+    """
+    figures = class_figures(truth, said, len(labels))
+    figures["sequences"], figures["steps"] = len(lengths), len(truth)
+    if are_spans(labels):
+        cuts = np.cumsum(lengths)[:-1]
+        names = np.array([str(label) for label in labels])
+        spans = [[row.tolist() for row in np.split(names[codes], cuts)] for codes in (truth, said)]
+        figures |= span_figures(*spans)
+        figures["span_f1_by_kind"] = span_f1_by_kind(*spans)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        truth,
+        said,
+        labels=list(range(len(labels))),
+        zero_division=0.0,  # type: ignore[arg-type]
+    )
+    figures["by_label"] = _by_label(labels, precision, recall, f1, support)
+    return figures
+
+
+def several_label_figures(
+    truth: np.ndarray, said: np.ndarray, lengths: np.ndarray, labels: Sequence[Any]
+) -> dict[str, Any]:
+    """Accuracy of all S K answers, F1 of all together, the mean F1 of the labels that occur; F1 by label.
+
+    truth, said: (S, K) numbers 0 and 1.
+    """
+    occurring = truth.any(0) | said.any(0)
+    precision, recall, f1, support = precision_recall_fscore_support(truth, said, zero_division=0.0)  # type: ignore[arg-type]
+    return {
+        "accuracy": float((truth == said).mean()),
+        "micro_f1": float(f1_score(truth, said, average="micro", zero_division=0.0)),  # type: ignore[arg-type]
+        "macro_f1": float(np.asarray(f1)[occurring].mean()) if occurring.any() else 0.0,
+        "sequences": len(lengths),
+        "steps": len(truth),
+        "by_label": _by_label(labels, precision, recall, f1, support),
+    }
+
+
+def _by_label(labels: Sequence[Any], *columns: Any) -> list[dict[str, Any]]:
+    rows = zip(labels, *(np.asarray(column).tolist() for column in columns), strict=True)
+    names = ("label", "precision", "recall", "f1", "steps")
+    return [dict(zip(names, (str(row[0]), *row[1:]), strict=True)) for row in rows]
+
+
+def label_table(by_label: Sequence[Mapping[str, Any]]) -> Table:
+    """Precision, recall and F1 of each label, the most frequent first."""
+    frequent = sorted(by_label, key=lambda row: -row["steps"])
+    listed = [row for row in frequent if row["steps"]][:MOST_ROWS]
+    title = "labels" if len(listed) == len(by_label) else f"labels ({len(listed)} of {len(by_label)})"
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for name in ("precision", "recall", "f1", "steps"):
+        table.add_column(name, justify="right")
+    for row in listed:
+        shares = (f"{row[name]:.2%}" for name in ("precision", "recall", "f1"))
+        table.add_row(row["label"], *shares, f"{row['steps']:,}")
+    return table
