@@ -19,7 +19,7 @@ from elman.train import checkpoint
 from elman.train.display import Display
 from elman.train.learner import Step
 from elman.train.loop import Outcome, fit
-from elman.train.optimizers import OPTIMIZERS
+from elman.train.optimizers import OPTIMIZERS, create_optimizer
 from elman.train.options import TrainOptions
 from elman.train.run_folder import RunFolder
 from train.toy import Toy
@@ -371,3 +371,66 @@ def test_the_display_hears_of_every_step_and_epoch() -> None:
         ("epoch", 2),
         "stop",
     ]
+
+
+def test_the_mean_of_the_last_weights_is_what_is_kept() -> None:
+    toy, seen = Toy(), []
+    options = OPTIONS.replace(average=0.5, schedule="constant")
+
+    def note() -> bool:
+        seen.append(weights(toy))
+        return False
+
+    outcome = fit(toy, options, stop=note)
+    # the loop asks after every step, and after every epoch once more
+    steps = [w for number, w in enumerate(seen) if number % (STEPS + 1) != STEPS]
+    assert len(steps) == 4 * STEPS
+    assert outcome.best_epoch == 4
+    for name, kept in weights(toy).items():
+        expected = torch.stack([w[name] for w in steps[2 * STEPS :]]).mean(0)
+        torch.testing.assert_close(kept, expected)
+    assert not same(weights(toy), steps[-1])
+
+
+def test_a_stopped_mean_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    options, whole = OPTIONS.replace(average=0.6), Toy()
+    fit(whole, options)
+    for number, steps in enumerate((7, 13)):
+        assert fit(Toy(), options, store=folder(tmp_path / str(number)), stop=stop_after(steps)).ending
+        again = Toy()
+        fit(again, options, store=folder(tmp_path / str(number), resume=True))
+        assert same(weights(again), weights(whole))
+
+
+def test_so_many_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(now)))
+    rates: list[float] = []
+
+    class Timed(Toy):
+        def step(self, module: Any, batch: Any) -> Step:
+            rates.append(self.optimizer.param_groups[0]["lr"])
+            return super().step(module, batch)
+
+    monkeypatch.setattr("elman.train.loop.create_optimizer", noted(Timed))
+    options = OPTIONS.replace(epochs=1000, max_seconds=60.0, schedule="cosine", warmup=0.0)
+    outcome = fit(Timed(), options)
+    assert outcome.ending == "finished"
+    assert 60.0 <= outcome.seconds < 75.0
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] > 0.9 * 0.02 > 0.1 * 0.02 > rates[-1]
+    rates.clear()
+    half = fit(Timed(), options, store=folder(tmp_path), stop=stop_after(len(rates) + 8))
+    assert half.ending == "interrupted"
+    whole = fit(Timed(), options, store=folder(tmp_path, resume=True))
+    assert 60.0 <= whole.seconds < 75.0
+
+
+def noted(kind: Any) -> Any:
+    """`create_optimizer` that leaves the optimizer where steps can look at it."""
+
+    def create(*arguments: Any, **keywords: Any) -> Any:
+        kind.optimizer = create_optimizer(*arguments, **keywords)
+        return kind.optimizer
+
+    return create

@@ -259,7 +259,7 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
         chosen: dict[str, Any] = {
             "bptt": 64 if small else 35,
             "batch_size": batch_size,
-            "epochs": min(max(round(10_000_000 / len(train)), 1), 40),
+            "epochs": 10_000 if options.max_seconds else min(max(round(10_000_000 / len(train)), 1), 40),
             "learning_rate": LEARNING_RATES[options.optimizer],
             "dropout": 0.2 if small else 0.5,
             "bidirectional": False,

@@ -21,6 +21,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from elman.errors import RunError
+from elman.train.averaging import Average
 from elman.train.device import fabric_for
 from elman.train.display import Display
 from elman.train.learner import Learner, Step
@@ -118,6 +119,7 @@ class _Training:
         )
         self.module, self.fabric_optimizer = self.fabric.setup(learner.module, self.optimizer)
         learner.to(self.fabric.device)
+        self.average = Average(learner.module)
         self.progress = Progress()
         self.best: dict[str, Tensor] | None = None
         self.gradient_norm = math.nan
@@ -128,7 +130,7 @@ class _Training:
         batches = self.learner.batches(1)
         self.display.start(self.epochs, self.epochs * len(batches), self.progress.position.step)
         ending = "finished"
-        while self.progress.position.epoch <= self.epochs:
+        while self.progress.position.epoch <= self.epochs and not self._out_of_time():
             if self._out_of_patience():
                 ending = "stopped early"
                 break
@@ -154,6 +156,7 @@ class _Training:
         tensors, about = kept
         restore(self.learner.module, self.optimizer, tensors, about["optimizer"])
         self.learner.carry(under(tensors, "carried"))
+        self.average.take(under(tensors, "average"))
         self.progress = Progress.from_plain(about["progress"])
         if self.progress.best_epoch:
             self.best = self.store.load_best()
@@ -163,6 +166,7 @@ class _Training:
             return
         tensors, memory = collect(self.learner.module, self.optimizer)
         tensors |= {f"carried/{name}": tensor for name, tensor in self.learner.carried().items()}
+        tensors |= {f"average/{name}": tensor for name, tensor in self.average.kept().items()}
         self.store.save_last(tensors, {"progress": self.progress.plain(), "optimizer": memory})
 
     def _epoch(self) -> bool:
@@ -181,22 +185,34 @@ class _Training:
                 if self.stop() and position.batch < len(batches):
                     self._keep_unfinished()
                     return False
+                if self._out_of_time():
+                    break
         trained = position.seconds
         self.module.eval()
-        with torch.no_grad():
+        with torch.no_grad(), self.average.applied():
             valid = self.learner.validate(self.module)
-        position.seconds = before + time.perf_counter() - began
-        self._finish_epoch(valid, self.learner.padding(batches), trained)
+            position.seconds = before + time.perf_counter() - began
+            self._finish_epoch(valid, self.learner.padding(batches), trained)
+        self._keep()
+        self.display.epoch(self.progress.history[-1])
         return True
+
+    def _done(self, batches: int) -> float:
+        """Share of the training that is done, 0 to 1: of its steps or, where that is more, of its time."""
+        position, limit = self.progress.position, self.options.max_seconds
+        done = (position.epoch - 1 + position.batch / batches) / self.epochs
+        return done if limit is None else min(max(done, self._seconds() / limit), 1.0)
+
+    def _seconds(self) -> float:
+        return sum(record["seconds"] for record in self.progress.history) + self.progress.position.seconds
+
+    def _out_of_time(self) -> bool:
+        return self.options.max_seconds is not None and self._seconds() >= self.options.max_seconds
 
     def _step(self, batch: Any, batches: int) -> None:
         position = self.progress.position
-        rate = self.rate * factor(
-            self.options.schedule,
-            (position.epoch - 1 + position.batch / batches) / self.epochs,
-            warmup=self.options.warmup,
-            ranks=self.progress.ranks,
-        )
+        done, ranks = self._done(batches), self.progress.ranks
+        rate = self.rate * factor(self.options.schedule, done, warmup=self.options.warmup, ranks=ranks)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         step = self.learner.step(self.module, batch)
@@ -207,6 +223,8 @@ class _Training:
         values = torch.stack([loss.detach(), norm, *step.sums.values()]).tolist()
         self._check_finite(values[0], values[1], batches)
         self.fabric_optimizer.step()
+        if done >= 1.0 - self.options.average:
+            self.average.add()
         self.gradient_norm = values[1]
         position.batch += 1
         position.step += 1
@@ -279,10 +297,8 @@ class _Training:
             self.best = {name: tensor.detach().clone() for name, tensor in weights.items()}
             if self.store is not None:
                 self.store.save_best(self.best, position.epoch)
-        self._keep()
         if self.store is not None:
             self.store.save_history(progress.history)
-        self.display.epoch(record)
 
     def _finish(self) -> None:
         """What the learner has left to learn once the weights are those of the best epoch."""

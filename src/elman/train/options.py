@@ -141,6 +141,8 @@ class TrainOptions:
     # the training
     epochs: int | None = whole(None, low=1, unit="epochs", optional=True)
     """Passes over the training data. Chosen unless given."""
+    max_seconds: float | None = real(None, above=0.0, optional=True)
+    """Train for so long: the schedule runs over the time, `epochs` is the most. Never the same bits twice."""
     batch_size: int | None = whole(
         None, low=1, unit="sequences", optional=True, search=Search(among=(16, 32, 64, 128))
     )
@@ -157,6 +159,8 @@ class TrainOptions:
     """Weight decay of matrices (not of biases); decoupled in adamw, an L2 penalty in the others."""
     clip: float = real(1.0, search=Search(0.1, 10.0, log=True, usual=False))
     """Largest norm of the gradient over all weights; 0 leaves it as it is."""
+    average: float = real(0.0, below=1.0)
+    """Share of the training, its end, over which the weights are averaged; the mean is what is kept."""
     patience: int | None = whole(None, low=1, unit="epochs", optional=True)
     """Stop after this many epochs without a better validation. Unless given: never; the best one is kept."""
     bptt: int | None = whole(None, low=1, unit="steps", optional=True)
