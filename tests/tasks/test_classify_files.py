@@ -1,0 +1,120 @@
+"""classify from files to predictions: every form of data through the command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from rich.console import Console
+
+from elman.data.sequences import Sequences
+from elman.data.ts_files import read_ts
+from elman.errors import DataError
+from elman.tasks.classify_options import ClassifyOptions
+from elman.tasks.jobs import evaluate, predict, train
+
+pytestmark = pytest.mark.data
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELMAN_CACHE", str(tmp_path / "cache"))
+
+
+def learn(data: Path, run: Path, **options: object) -> str:
+    """What a short training says."""
+    console = Console(file=io.StringIO(), width=300)
+    small = {"hidden_size": 8, "epochs": 1, "batch_size": 8, "out": str(run), "data": str(data)}
+    train("classify", ClassifyOptions(**{**small, **options}), console)  # type: ignore[arg-type]
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def predicted(run: Path, data: Path, out: Path, **reading: object) -> list[dict[str, str]]:
+    predict(str(run), Console(file=io.StringIO()), data=str(data), out=str(out), **reading)
+    return list(csv.DictReader(out.open()))
+
+
+def spoken(data_folder: Path, folder: Path, takes: range) -> Path:
+    """Digits 1 and 2 by two speakers, a folder for each digit."""
+    with tarfile.open(data_folder / "fsdd" / "recordings.tar.gz") as archive:
+        for digit in (1, 2):
+            (folder / str(digit)).mkdir(parents=True)
+            for name in (f"{digit}_{who}_{take}.wav" for who in ("theo", "lucas") for take in takes):
+                member = archive.extractfile(f"recordings/{name}")
+                assert member is not None
+                (folder / str(digit) / name).write_bytes(member.read())
+    return folder
+
+
+def test_recordings(tmp_path: Path, data_folder: Path) -> None:
+    soundfile, soxr = pytest.importorskip("soundfile"), pytest.importorskip("soxr")
+    pytest.importorskip("kaldi_native_fbank")
+    folder = spoken(data_folder, tmp_path / "spoken", range(5, 25))
+    (folder / "1" / "broken.wav").write_bytes(b"RIFF")
+    with pytest.raises(DataError, match=r"broken\.wav: expected a recording, got a damaged file"):
+        learn(folder, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    said = learn(folder, tmp_path / "run", skip_bad=True, epochs=12, time_mask=5, frequency_mask=8)
+    assert "skipped 1 bad files of 81" in said
+    other = spoken(data_folder, tmp_path / "other", range(5))
+    for path in other.rglob("*.wav"):  # recordings of another rate are brought to that of the training
+        samples, rate = soundfile.read(path, dtype="float32")
+        soundfile.write(path, soxr.resample(samples, rate, 16000), 16000)
+    figures = evaluate(str(tmp_path / "run"), Console(file=io.StringIO()), data=str(other))
+    assert figures["sequences"] == 20
+    assert figures["accuracy"] >= 0.8
+    rows = predicted(tmp_path / "run", other / "2", tmp_path / "said.csv")
+    assert [Path(row["name"]).name for row in rows] == sorted(p.name for p in (other / "2").iterdir())
+    assert {row["label"] for row in rows} <= {"1", "2"}
+
+
+def test_series_of_a_long_table(tmp_path: Path, data_folder: Path) -> None:
+    examples = read_ts(data_folder / "uea_ucr" / "BasicMotions_TRAIN.ts.gz")
+    assert isinstance(examples.inputs, Sequences)
+    assert examples.labels is not None
+    values = examples.inputs.values[:-1].numpy()
+    table = pl.DataFrame(values, [f"c{k}" for k in range(6)]).with_columns(
+        pl.Series("who", np.repeat(np.arange(40), 100)),
+        pl.Series("when", np.tile(np.arange(100), 40)),
+        pl.Series("what", np.repeat(examples.labels, 100)),
+    )
+    table.write_parquet(tmp_path / "motions.parquet")
+    named = {"id_column": "who", "time_column": "when", "label_column": "what"}
+    with pytest.raises(DataError, match=r"id_column: unknown name 'wo'\. Did you mean 'who'"):
+        learn(tmp_path / "motions.parquet", tmp_path / "run", **{**named, "id_column": "wo"})
+    said = learn(tmp_path / "motions.parquet", tmp_path / "run", **named, bptt=30)
+    assert "motions.parquet: 40 series by column 'who', time 'when', channels 'c0', 'c1'" in said
+    assert "baseline: summary features" in said
+    new = table.drop("what").sample(fraction=1.0, shuffle=True, seed=1)
+    new.write_csv(tmp_path / "new.csv")
+    rows = predicted(tmp_path / "run", tmp_path / "new.csv", tmp_path / "said.csv")
+    assert sorted(int(row["name"]) for row in rows) == list(range(40))
+    assert rows[0].keys() == {"row", "name", "label", *(f"p_{c}" for c in np.unique(examples.labels))}
+
+
+def test_ts_files_in_a_folder_and_odd_classes(tmp_path: Path, data_folder: Path) -> None:
+    for part in ("TRAIN", "TEST"):
+        name = f"JapaneseVowels_{part}.ts.gz"
+        (tmp_path / "vowels").mkdir(exist_ok=True)
+        (tmp_path / "vowels" / name).write_bytes((data_folder / "uea_ucr" / name).read_bytes())
+    said = learn(tmp_path / "vowels", tmp_path / "run", pooling="attention", convolution=3)
+    assert "data: 243 train, 27 valid, 370 test" in said
+    assert (tmp_path / "run" / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    padding = float(said.split("padding ")[1].split("%")[0])
+    assert padding < 10
+
+
+def test_a_label_seen_once_and_a_class_that_a_part_lacks_are_said(tmp_path: Path, data_folder: Path) -> None:
+    lines = (data_folder / "names" / "names.tsv").read_text().splitlines()
+    languages = ("Czech", "Greek", "Polish")
+    kept = [line for line in lines if line.split("\t")[0] in languages][:600]
+    alone = next(line for line in lines if line.startswith("Korean"))
+    (tmp_path / "names.tsv").write_text("\n".join([*kept, alone]) + "\n")
+    said = learn(tmp_path / "names.tsv", tmp_path / "run", header="no")
+    assert "seen once in the training data: 'Korean'" in said
+    assert "no example of 'Korean' in the test data: nothing is known of it there" in said
