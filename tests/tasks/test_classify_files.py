@@ -36,7 +36,7 @@ def learn(data: Path, run: Path, **options: object) -> str:
 
 def predicted(run: Path, data: Path, out: Path, **reading: object) -> list[dict[str, str]]:
     predict(str(run), Console(file=io.StringIO()), data=str(data), out=str(out), **reading)
-    return list(csv.DictReader(out.open()))
+    return list(csv.DictReader(io.StringIO(out.read_text())))
 
 
 def spoken(data_folder: Path, folder: Path, takes: range) -> Path:

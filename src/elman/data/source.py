@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from elman.data.arrays import read_npz
@@ -24,7 +23,7 @@ from elman.data.images import is_idx, read_idx
 from elman.data.index_files import is_index, read_index
 from elman.data.named import NAMED
 from elman.data.series_tables import is_long, read_series
-from elman.data.tables import KINDS, read_frame, read_texts
+from elman.data.tables import KINDS, read_frame, read_texts, with_header
 from elman.data.ts_files import read_ts
 from elman.errors import DataError, unknown, wrong
 
@@ -90,7 +89,7 @@ def read_file(
 def _read_table(path: Path, columns: Columns, settings: FileSettings, *, labelled: bool) -> _Read:
     """A table of files with their labels, of series, or of texts."""
     table, header = read_frame(path, columns)
-    columns, first_row = replace(columns, header="yes" if header else "no"), 2 if header else 1
+    columns, first_row = with_header(columns, path, header=header), 2 if header else 1
     if is_index(table, columns):
         return read_index(table, columns, path, settings, first_row=first_row, labelled=labelled)
     if is_long(table, columns):

@@ -30,8 +30,15 @@ def read_table(path: Path, columns: Columns, *, labelled: bool = True) -> tuple[
     empty label.
     """
     table, header = read_frame(path, columns)
-    columns = replace(columns, header="yes" if header else "no")
+    columns = with_header(columns, path, header=header)
     return read_texts(table, columns, path, first_row=2 if header else 1, labelled=labelled)
+
+
+def with_header(columns: Columns, path: Path, *, header: bool) -> Columns:
+    """The columns with what was found of a header; only CSV and TSV can have one."""
+    if kind_of(path) not in (".csv", ".tsv"):
+        return columns
+    return replace(columns, header="yes" if header else "no")
 
 
 def read_texts(

@@ -24,6 +24,8 @@ def chosen_options(options: ClassifyOptions, splits: Splits[Examples]) -> dict[s
     """
     texts = not isinstance(splits.train.inputs, Sequences)
     chosen = _training(options, len(splits.train), texts=texts)
+    if splits.train.rate is not None:  # what a recording says stands somewhere in it, with silence around
+        chosen["pooling"] = "max"
     if isinstance(splits.train.inputs, Sequences):
         return {**chosen, "standardize": not splits.scaled}
     words = [len(text.split()) for text in splits.train.inputs]

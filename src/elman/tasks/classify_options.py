@@ -20,7 +20,7 @@ class ClassifyOptions(TrainOptions):
 
     # the network
     pooling: str | None = choice(None, tuple(POOLS))
-    """What of the steps is read. Unless given: max for texts, last for numbers."""
+    """What of the steps is read. Unless given: max for texts and recordings, last for other numbers."""
     convolution: int = whole(0, unit="steps")
     """Width of a convolution before the recurrent layers, with a filter for each hidden unit; 0 for none."""
     stride: int = whole(1, low=1, unit="steps")
