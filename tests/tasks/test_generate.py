@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import elman
+from elman import cli
 from elman.data.cutting import Passage, Tokens, in_memory
 from elman.data.texts import text_given
 from elman.errors import ArgumentError, DataError, RunError
@@ -294,3 +295,41 @@ def test_a_run_that_is_no_language_model(tmp_path: Path) -> None:
         RunError, match=r"expected a language model \(elman train generate\), got one for class"
     ):
         generate(str(tmp_path / "run"), "a", 5)
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ending:
+        cli.main(arguments)
+    return int(ending.value.code or 0)
+
+
+def test_the_command_line(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    small = ["--hidden", "16", "--bptt", "16", "--batch-size", "4", "--max-seconds", "1", "--out", "run"]
+    assert call("train", "generate", "--data", "text.txt", "--store", "text.store", *small) == 0
+    said = capsys.readouterr().out
+    assert "characters: 18 different ones; as tokens in text.store" in said
+    assert "baseline: unigram" in said
+    assert "baseline: 5-gram" in said
+    assert (tmp_path / "run" / "learning_curve.png").is_file()
+    assert call("evaluate", "run", "--data", "text.txt") == 0
+    assert "bits_per_character" in capsys.readouterr().out
+    assert call("predict", "run", "--data", "text.txt", "--out", "said.csv") == 0
+    assert (tmp_path / "said.csv").read_text().startswith("place,token,probability\n1,h,")
+    capsys.readouterr()
+    assert call("generate", "run", "--prompt", "the ", "--length", "30", "--seed", "1", "--top-k", "5") == 0
+    written = capsys.readouterr().out
+    assert written.startswith("the ")
+    assert len(written) == 4 + 30 + 1
+    assert call("generate", "run", "--prompt", "Ωmega") == 2
+    assert (
+        "prompt: expected characters that the model knows, got unknown ones: 'Ω'" in capsys.readouterr().err
+    )
+    again = ["train", "generate", "--data", "text.store", *small[:-1], "again"]
+    assert call(*again) == 0
+    text.write_text("changed " + TEXT)
+    assert call(*again, "--overwrite") == 2
+    assert "text.txt, which has changed since. Delete the folder" in capsys.readouterr().err

@@ -262,8 +262,9 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
             "epochs": 10_000 if options.max_seconds else min(max(round(10_000_000 / len(train)), 1), 40),
             "learning_rate": LEARNING_RATES[options.optimizer],
             "dropout": 0.2 if small else 0.5,
+            "input_dropout": 0.0 if small else 0.3,
             "bidirectional": False,
-            "embedding_size": 64 if small else 256,
+            "embedding_size": 64 if small else 200,
             "softmax": softmax,
             "tied": softmax == "full" and not small,
         }

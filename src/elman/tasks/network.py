@@ -60,7 +60,7 @@ def recurrent_layers(cell: Cell, features: int, options: TrainOptions) -> Recurr
         options.layers,
         dropout=(options.dropout or 0.0) if options.layers > 1 else 0.0,
         bidirectional=bool(options.bidirectional),
-        input_dropout=options.input_dropout,
+        input_dropout=options.input_dropout or 0.0,
         recurrent_dropout=options.recurrent_dropout,
         zoneout=options.zoneout,
         weight_drop=options.weight_drop,

@@ -125,8 +125,8 @@ class TrainOptions:
     """Also read each sequence from its end. Chosen from the data unless given."""
     dropout: float | None = real(None, below=1.0, optional=True, search=Search(0.0, 0.7))
     """Share of activations dropped in training, before the output and between layers. Chosen unless given."""
-    input_dropout: float = real(0.0, below=1.0, search=Search(0.0, 0.5, usual=False))
-    """Share of each layer's input features dropped in training, the same at all steps of a sequence."""
+    input_dropout: float | None = real(None, below=1.0, optional=True, search=Search(0.0, 0.5, usual=False))
+    """Share of each layer's input features dropped, the same at all steps. Unless given: mostly none."""
     recurrent_dropout: float = real(0.0, below=1.0, search=Search(0.0, 0.5, usual=False))
     """Share of state features dropped in training where they enter a product, the same at all steps."""
     zoneout: float = real(0.0, below=1.0, search=Search(0.0, 0.3, usual=False))
