@@ -49,19 +49,19 @@ def read_series(
     """
     taken = _choose(table, columns, str(path), labelled=labelled)
     table = table.with_row_index("", offset=first_row)  # no column has that name: headers fill it in
-    _check_whole(table, [taken.id, *([taken.label] if taken.label else [])], path)
+    check_whole(table, [taken.id, *([taken.label] if taken.label else [])], path)
     data = table.select(
         pl.col("").alias("row"),
         pl.col(taken.id).alias("id"),
-        _numbered(table, taken.id).alias("place"),
-        _times(table, taken.time, path).alias("time"),
+        numbered_by(table, taken.id).alias("place"),
+        times_in(table, taken.time, path).alias("time"),
     )
     order = data.select("place", "time").with_row_index("at").sort("place", "time", "at", maintain_order=True)
     in_order = order["at"].is_sorted()
     data = data[order["at"]]
     if taken.time is not None:
-        _check_twice(data, path)
-    values = np.column_stack([_numbers(table, name, path) for name in taken.channels])
+        check_twice(data, path)
+    values = np.column_stack([numbers_in(table, name, path) for name in taken.channels])
     places, counts = np.unique(data["place"].to_numpy(), return_counts=True)
     sequences = Sequences.from_flat(values[order["at"].to_numpy()], counts)
     starts = np.cumsum(counts) - counts
@@ -104,7 +104,7 @@ def _choose(table: pl.DataFrame, columns: Columns, source: str, *, labelled: boo
         channels = tuple(named(table, name, "channels", source) for name in given)
     else:
         free = [name for name in table.columns if name not in (id_, time, label)]
-        channels = tuple(name for name in free if _is_numeric(table[name]))
+        channels = tuple(name for name in free if is_numeric(table[name]))
     if not channels:
         raise DataError(
             f"{source}: expected at least one column of numbers, got none. Name them by --channels."
@@ -112,12 +112,14 @@ def _choose(table: pl.DataFrame, columns: Columns, source: str, *, labelled: boo
     return _Taken(id_, time, label, channels)
 
 
-def _is_numeric(column: pl.Series) -> bool:
+def is_numeric(column: pl.Series) -> bool:
+    """Whether a column of texts holds numbers, as far as its first rows say."""
     filled = column.drop_nulls().str.strip_chars()
     return len(filled) > 0 and filled.head(1000).cast(pl.Float64, strict=False).null_count() == 0
 
 
-def _check_whole(table: pl.DataFrame, columns: list[str], path: Path) -> None:
+def check_whole(table: pl.DataFrame, columns: list[str], path: Path) -> None:
+    """Raise `DataError` that names the first row without a value in one of the columns."""
     for name in columns:
         stripped = table[name].str.strip_chars()
         empty = (stripped.is_null() | (stripped == "").fill_null(True)).arg_true()
@@ -127,14 +129,14 @@ def _check_whole(table: pl.DataFrame, columns: list[str], path: Path) -> None:
             )
 
 
-def _numbered(table: pl.DataFrame, name: str) -> pl.Series:
+def numbered_by(table: pl.DataFrame, name: str) -> pl.Series:
     """The number of each row's series, in the order in which they appear."""
     ids = table[name]
     place = {value: number for number, value in enumerate(ids.unique(maintain_order=True).to_list())}
     return ids.replace_strict(list(place), list(place.values()), return_dtype=pl.Int64)
 
 
-def _times(table: pl.DataFrame, name: str | None, path: Path) -> pl.Series:
+def times_in(table: pl.DataFrame, name: str | None, path: Path) -> pl.Series:
     """Something to sort by: numbers, or dates; zeros without a column of times."""
     if name is None:
         return pl.Series(values=np.zeros(len(table)))
@@ -152,7 +154,8 @@ def _times(table: pl.DataFrame, name: str | None, path: Path) -> pl.Series:
     return times
 
 
-def _check_twice(data: pl.DataFrame, path: Path) -> None:
+def check_twice(data: pl.DataFrame, path: Path) -> None:
+    """Raise `DataError` if a time comes twice in a series; `data` is sorted, with place, time, id and row."""
     same = (data["place"].diff() == 0) & (data["time"].diff().cast(pl.Float64) == 0)
     twice = same.fill_null(False).arg_true()
     if len(twice):
@@ -163,7 +166,7 @@ def _check_twice(data: pl.DataFrame, path: Path) -> None:
         )
 
 
-def _numbers(table: pl.DataFrame, name: str, path: Path) -> np.ndarray:
+def numbers_in(table: pl.DataFrame, name: str, path: Path) -> np.ndarray:
     """(S,) float32."""
     column = table[name].str.strip_chars()
     numbers = column.cast(pl.Float32, strict=False)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from elman.data.sequences import Sequences
-from elman.errors import DataError
+from elman.errors import DataError, unknown
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Tagged:
     lines: N arrays (T_i,), the line or row of a file that each step is from; None for arrays.
     called: N names of the sequences; None where they have none.
     ahead: whether the labels of a step are those of the step behind it.
+    events: whether the numbers say which of `names` happen at a step, as an event log has it.
     """
 
     inputs: Sequences | list[list[str]]
@@ -53,6 +54,7 @@ class Tagged:
     lines: list[np.ndarray] | None = None
     called: list[str] | None = None
     ahead: bool = False
+    events: bool = False
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -83,6 +85,25 @@ class Tagged:
             lines=None if self.lines is None else _picked(self.lines, rows),
             called=None if self.called is None else _picked(self.called, rows),
         )
+
+    def aligned(self, names: tuple[str, ...]) -> Tagged:
+        """The same with the events in the places that `names` gives them; raises `DataError` for another."""
+        if not self.events or self.names == names:
+            return self
+        assert isinstance(self.inputs, Sequences)
+        for name in self.names:
+            if name not in names:
+                raise DataError(f"{self.source}: {unknown('event', name, names)}")
+        place = [names.index(name) for name in self.names]
+
+        def spread(values: np.ndarray) -> np.ndarray:
+            wide = np.zeros((len(values), len(names)), dtype=np.float32)
+            wide[:, place] = values
+            return wide
+
+        values = torch.from_numpy(spread(self.inputs.values.numpy()))
+        labels = None if self.labels is None else [spread(row) for row in self.labels]
+        return replace(self, inputs=replace(self.inputs, values=values), labels=labels, names=names)
 
     def steps(self, start: int, stop: int) -> Tagged:
         """The steps `start` to `stop` of the only sequence."""

@@ -10,11 +10,13 @@ from elman.data import conll
 from elman.data.examples import Splits
 from elman.data.files import existing, kind_of
 from elman.data.named_tagged import NAMED_TAGGED
+from elman.data.tables import KINDS
 from elman.data.tagged import StepColumns, Tagged
 from elman.data.tagged_arrays import read_tagged_npz
+from elman.data.tagged_tables import read_steps
 from elman.errors import DataError, unknown, wrong
 
-_ENDINGS = (".npz", *conll.KINDS)
+_ENDINGS = (".npz", *conll.KINDS, *KINDS)
 _PARTS = {"train": ("train", "training"), "valid": ("dev", "valid", "val", "validation"), "test": ("test",)}
 
 
@@ -56,6 +58,9 @@ def read_tagged_file(
     if conll.is_token_file(path):
         data, note, taken = conll.read_tokens(path, columns, labelled=labelled)
         return data, (note,), taken
+    if kind_of(path) in KINDS:
+        data, note, taken = read_steps(path, columns, labelled=labelled)
+        return data, (note,), taken
     raise DataError(
         f"{what}: expected a file that ends in {', '.join(_ENDINGS)} (or these with .gz), got '{path}'."
     )
@@ -83,6 +88,14 @@ def _read_folder(folder: Path, columns: StepColumns, *, labelled: bool) -> Read:
         notes += more
     train = parts["train"] if "train" in parts else parts["test"]
     return Read(Splits(train, parts.get("valid"), parts.get("test"), notes=notes), columns)
+
+
+def together(parts: dict[str, Tagged]) -> dict[str, Tagged]:
+    """The same parts, the events of all of them in the same places."""
+    if not all(part.events for part in parts.values()):
+        return parts
+    names = tuple(sorted({name for part in parts.values() for name in part.names}))
+    return {name: part.aligned(names) for name, part in parts.items()}
 
 
 def _part_of(path: Path) -> str | None:

@@ -60,7 +60,8 @@ class StepLabels:
     def encode(self, data: Tagged) -> Sequences:
         """The number of each step's label, or (S, K) of 0 and 1; raises `DataError` for one not known."""
         assert data.labels is not None
-        lengths = data.lengths
+        data, lengths = self.align(data), data.lengths
+        assert data.labels is not None
         if self.several:
             check_names(data, self.values)
             width = len(self.values)
@@ -75,6 +76,10 @@ class StepLabels:
         if (numbers < 0).any():
             self._complain(data, int((numbers < 0).argmax()))
         return Sequences.from_flat(numbers, lengths)
+
+    def align(self, data: Tagged) -> Tagged:
+        """The same, the events of a log in the places of these labels."""
+        return data.aligned(self.values) if self.several else data
 
     def _complain(self, data: Tagged, step: int) -> None:
         ends = np.cumsum(data.lengths)

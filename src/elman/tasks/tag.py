@@ -19,7 +19,7 @@ from elman.data import Sequences, Splits
 from elman.data.checks import check_finite
 from elman.data.tagged import Tagged, hold_out_sequences, is_roll, to_next
 from elman.data.tagged_arrays import tagged_of
-from elman.data.tagged_source import read_tagged, read_tagged_file
+from elman.data.tagged_source import read_tagged, read_tagged_file, together
 from elman.errors import DataError
 from elman.tasks.estimator import Estimator
 from elman.tasks.inputs import Inputs, NumberInputs, inputs_from, standardised
@@ -131,6 +131,7 @@ class Tag(Task[TagOptions, Tagged]):
                 parts[part], part_notes, _ = read_tagged_file(Path(file), columns, what=part)
                 notes += part_notes
         options = options.with_columns(columns)
+        parts |= together({name: part for name, part in parts.items() if part is not None})
         parts = {name: None if part is None else _targeted(part, options) for name, part in parts.items()}
         for part in parts.values():
             if part is not None:

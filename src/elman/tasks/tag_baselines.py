@@ -74,6 +74,7 @@ def several_label_baselines(
 
     counts: (K,), how many of the `steps` training steps have each label.
     """
+    part, train = labels.align(part), None if train is None else labels.align(train)
     truth = labels.encode(part).values[:-1].numpy()
     shares = np.broadcast_to((counts + 0.5) / (steps + 1.0), truth.shape)
     chances = {"share of each label": shares}

@@ -63,6 +63,7 @@ def model_of(
 
 
 def coded(data: Tagged, inputs: Any, labels: StepLabels) -> Coded:
+    data = labels.align(data)
     y = None if data.labels is None else labels.encode(data)
     return Coded(inputs.encode(data.inputs, data.source), y)
 
