@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -59,10 +60,18 @@ class Vocabulary:
             alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
             tokenizer.train_from_iterator(texts, trainers.BpeTrainer(initial_alphabet=alphabet, **trained))
         else:
-            tokenizer.train_from_iterator(texts, trainers.WordLevelTrainer(**trained))
-            # the trainer numbers a special token anew where a text holds it as a word, such as PTB's <unk>
-            counts = {token: place for token, place in tokenizer.get_vocab().items() if token not in named}
-            listed = [*named, *sorted(counts, key=counts.__getitem__)]
+            if tokens == "characters":
+                counts = Counter[str]()
+                for one in texts:
+                    counts.update(tokenizer.normalizer.normalize_str(one))
+                kept = [token for token, count in counts.items() if count >= min_frequency]
+                kept = sorted(kept, key=lambda token: (-counts[token], token))[: max_size - len(named)]
+            else:
+                tokenizer.train_from_iterator(texts, trainers.WordLevelTrainer(**trained))
+                places = tokenizer.get_vocab()
+                kept = sorted(places, key=places.__getitem__)
+            # a text may hold a special token as a word, such as PTB's <unk>
+            listed = [*named, *(token for token in kept if token not in named)]
             numbers = {token: number for number, token in enumerate(listed)}
             again = Tokenizer(models.WordLevel(numbers, unk_token=UNKNOWN_TOKEN))
             again.normalizer, again.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer

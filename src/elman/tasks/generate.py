@@ -5,6 +5,7 @@ Dimensions: T steps, B streams, V tokens.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -304,8 +305,10 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
         found = {"unigram": text_figures(unigram, tokens)}
         if isinstance(train, Tokens):
             order = 5 if size < 1_000 else 3
+            began = time.perf_counter()
             ngrams = NGrams(np.asarray(train.values[:COUNTED]), size, order)
-            found[f"{order}-gram"] = text_figures(ngrams.losses(np.asarray(tokens.values)), tokens)
+            figures = text_figures(ngrams.losses(np.asarray(tokens.values)), tokens)
+            found[f"{order}-gram"] = {**figures, "seconds": time.perf_counter() - began}
         return found
 
     def predictions(self, model: Model, part: Tokens | Passage) -> pl.DataFrame:
