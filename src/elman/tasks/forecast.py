@@ -56,6 +56,7 @@ __all__ = ["TASK", "Forecast", "ForecastOptions", "Forecaster"]
 
 SEEN = 60_000  # training windows that a run sees in all, unless told otherwise
 EMBEDDED = 2_000  # series up to which each has a vector of its own
+CALIBRATED_APART = 20_000  # series × steps up to which the intervals of each are calibrated for themselves
 MEASURED = 10_000  # training windows that the figures of the training part are taken on
 
 
@@ -147,12 +148,14 @@ class Forecast(Task[ForecastOptions, Windows]):
         store = Store(features, panel)
         known, past = store.widths
         about = {"features": features.about(), "options": to_mapping(options), "known": known, "past": past}
+        held = splits.valid or splits.train
+        about["until"] = (panel.first + held.stops - 1 + held.horizon).tolist()
         model = _model(about, options, features, cell_of(options))
         return model, ForecastLearner(model, splits, options)
 
     def rebuild(self, about: Mapping[str, Any], vocabulary: str | None) -> Model:
         options = from_mapping(ForecastOptions, about["options"], origin="the saved options")
-        plain = {name: about[name] for name in ("features", "options", "known", "past")}
+        plain = {name: about[name] for name in ("features", "options", "known", "past", "until")}
         return _model(plain, options, Features.from_about(about["features"]), saved_cell(about))
 
     def figures(self, model: Model, part: Windows) -> dict[str, Any]:
@@ -230,7 +233,7 @@ def _model(about: dict[str, Any], options: ForecastOptions, features: Features, 
         known=about["known"],
         past=about["past"],
         series=embedded,
-        groups=series if series <= EMBEDDED else 0,
+        groups=series if series * (options.horizon or 1) <= CALIBRATED_APART else 0,
         segment=options.segment or 1,
         hidden=options.hidden_size,
     )

@@ -109,26 +109,26 @@ class Forecaster(Estimator):
                 f"{apart} "
                 f"steps apart, with a shortest series of {int(panel.ends.min())} steps."
             )
+        begins = last - (windows - 1) * apart
+        if not refit:
+            return self._backtested(panel, begins, last + 1, apart)
         tables = []
-        for number in reversed(range(windows)):
-            origins = last - number * apart
-            model: Forecaster = self
-            if refit:
-                model = cast(Forecaster, clone(self))
-                before = replace(panel, ends=origins)  # what comes behind counts as unknown
-                model._learn(splits_of(before, options, test_share=0.0))
-            tables.append(model._backtested(panel, origins))
+        for number in range(windows):
+            origins = begins + number * apart
+            model = cast(Forecaster, clone(self))
+            model._learn(
+                splits_of(replace(panel, ends=origins), options, test_share=0.0)
+            )  # blind to the rest
+            tables.append(model._backtested(panel, origins, origins + 1, 1))
         return pl.concat(tables)
 
-    def _backtested(self, panel: Panel, origins: np.ndarray) -> pl.DataFrame:
-        """The forecasts from one origin of each series, beside the truth."""
+    def _backtested(self, panel: Panel, begins: np.ndarray, stops: np.ndarray, step: int) -> pl.DataFrame:
+        """The forecasts from origins `step` apart, beside the truth."""
         features, options = self.model_.parts["features"], self._fitted
         assert options.horizon is not None
         assert options.lookback is not None
-        windows = Windows(
-            panel, origins, origins + 1, options.lookback, options.horizon, channels=features.channels
-        )
-        return table_of(self.model_, windows, backtest=True)
+        windows = Windows(panel, begins, stops, options.lookback, options.horizon, step, features.channels)
+        return table_of(self.model_, windows, backtest=True).sort("cutoff", maintain_order=True)
 
     def score(self, X: Any, y: None = None) -> float:
         """Minus the mean absolute error, on the scale of the training part, over every window of a table."""

@@ -6,7 +6,7 @@ Dimensions: B windows, H steps ahead, C targets, V interval levels.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from elman.data.windows import Windows
 from elman.tasks.forecasting.baselines import Baseline
+from elman.tasks.forecasting.conformal import Intervals
 from elman.tasks.forecasting.features import Features, Store
 from elman.tasks.forecasting.network import Batch, ForecastNetwork, Recursive
 from elman.tasks.forecasting.outputs import Output, Point
@@ -22,6 +23,8 @@ from elman.tasks.task import Model
 from elman.train.forecast_metrics import ForecastFigures
 
 ROWS = 400_000  # numbers of a batch's windows: what fits the caches
+FOLLOWED = 1_000  # origins of each series that adaptive intervals follow before the first that is asked for
+MOST_FOLLOWED = 20_000  # windows of all series that they follow there
 
 
 @dataclass(frozen=True)
@@ -72,20 +75,59 @@ def placed(batch: Batch, module: nn.Module) -> Batch:
 
 
 def forecasts(model: Model, windows: Windows, places: np.ndarray | None = None) -> Iterator[Forecast]:
-    """The forecasts of the windows at `places`, of all unless given, in their order."""
+    """The forecasts of the windows at `places`, of all unless given, in their order.
+
+    Adaptive intervals follow the truth from the end of the validation part on, or over the last `FOLLOWED`
+    origins where that is longer ago.
+    """
+    intervals = _intervals(model, windows)
+    if intervals is not None and intervals.adaptive:
+        before = _since_validation(model, windows)
+        for _ in _forecasts(model, before, np.arange(len(before)), intervals):
+            pass
+    yield from _forecasts(model, windows, np.arange(len(windows)) if places is None else places, intervals)
+
+
+def _intervals(model: Model, windows: Windows) -> Intervals | None:
+    """What widens the output's own intervals; None where that is not wanted, or not known yet."""
+    kind, calibration = model.about["options"]["conformal"], network_of(model).calibration
+    if kind == "none" or not calibration.ready:
+        return None
+    return Intervals(calibration, adaptive=kind == "adaptive")
+
+
+def _since_validation(model: Model, windows: Windows) -> Windows:
+    """The windows before these, from the end of the validation part on; of a new series, of its whole
+    past.
+    """
+    panel = windows.panel
+    known = dict(zip(model.parts["features"].ids, model.about["until"], strict=True))
+    begins = np.array([known.get(name, first) for name, first in zip(panel.ids, panel.first, strict=True)])
+    each = min(FOLLOWED, MOST_FOLLOWED // (len(panel.ids) * windows.channels))
+    begins = np.maximum(np.maximum(begins - panel.first, 1), windows.begins - each)
+    return replace(windows, begins=begins, stops=np.maximum(windows.begins, begins), stride=1)
+
+
+def _forecasts(
+    model: Model, windows: Windows, places: np.ndarray, intervals: Intervals | None
+) -> Iterator[Forecast]:
     store, module = store_of(model, windows), network_of(model)
     output, levels = module.output, module.calibration.levels
     module.eval()
     with torch.inference_mode():
-        for chunk in chunks(windows, np.arange(len(windows)) if places is None else places):
+        for chunk in chunks(windows, places):
             batch = placed(store.batch(windows, chunk), module)
             raw, level, size = module(batch)
-            low, high = own_intervals(output, raw, level, size, levels)
-            if not output.counts or module.calibration.ready:
-                low, high = module.calibration.widened(low, high, group_of(module, batch.series))
+            series, origins, channels = windows.locate(chunk)
+            ends = np.stack([e.cpu().numpy() for e in own_intervals(output, raw, level, size, levels)])
+            if intervals is not None:
+                keys = list(zip(series.tolist(), channels.tolist(), strict=True))
+                groups = group_of(module, batch.series).cpu().numpy()
+                truth, observed = batch.truth.cpu().numpy(), batch.observed.cpu().numpy()
+                ends = np.stack(intervals.issue(keys, groups, origins, (ends[0], ends[1]), truth, observed))
+            low, high = torch.from_numpy(ends)
             if output.counts:
                 low, high = low.clamp(min=0).floor(), high.clamp(min=0).ceil()
-            series, origins, channels = windows.locate(chunk)
             _, scale = store.units(series, channels)
             yield Forecast(
                 series,
@@ -112,7 +154,7 @@ def own_intervals(
 
 def group_of(module: ForecastNetwork, series: Tensor) -> Tensor:
     """Which calibration a window takes: its series' own, or 0, that of all."""
-    groups = len(module.calibration.widen) - 1
+    groups = len(module.calibration.scores) - 1
     return series if groups else torch.zeros_like(series)
 
 

@@ -107,10 +107,7 @@ class ForecastLearner(Learner):
             scores = torch.maximum(low - truth, truth - high)
             errors = (batch.truth - output.point(raw, level, size)) / output.spread(raw, level, size)
             found.append((scores, errors, batch.observed, group_of(self.network, batch.series)))
-        conformal = self.options.conformal and self.valid is not None
-        self.network.calibration.fill(
-            *(torch.cat(part) for part in zip(*found, strict=True)), conformal=conformal
-        )
+        self.network.calibration.fill(*(torch.cat(part) for part in zip(*found, strict=True)))
         return True
 
     def padding(self, batches: Sequence[np.ndarray]) -> float:

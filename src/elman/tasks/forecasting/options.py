@@ -13,6 +13,7 @@ from elman.data.filling import FILLINGS
 from elman.data.panel import GATHER
 from elman.data.series_table import SeriesColumns
 from elman.errors import wrong
+from elman.tasks.forecasting.conformal import CONFORMAL
 from elman.tasks.forecasting.network import DECODERS, NORMALIZATIONS
 from elman.tasks.forecasting.outputs import OUTPUTS
 from elman.train.options import Search, TrainOptions, choice, flag, text, whole
@@ -54,8 +55,9 @@ class ForecastOptions(TrainOptions):
     """The quantiles that the output quantile learns."""
     levels: str = text("80,90")
     """Levels of the intervals, in percent."""
-    conformal: bool = flag(True)
-    """Widen the intervals until they cover as much of the validation part as their levels say."""
+    conformal: str = choice("adaptive", CONFORMAL)
+    """How wide intervals are: split (so that they cover as much of the validation part as their levels say),
+    adaptive (from there on following how many of the true values they miss), none (as the output says)."""
     channels: str = choice("independent", ("independent", "together"))
     """Whether each target is forecast from its own past, or all from the past of all."""
     series_embedding: bool | None = flag(None)
