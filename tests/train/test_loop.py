@@ -340,7 +340,7 @@ def test_the_display_hears_of_every_step_and_epoch() -> None:
         def __init__(self) -> None:
             self.heard: list[Any] = []
 
-        def start(self, epochs: int, steps: int, done: int) -> None:
+        def start(self, epochs: int, steps: int, done: int, unit: str = "") -> None:
             self.heard.append(("start", epochs, steps, done))
 
         def step(self, epoch: int, step: int, figures: Any, sequences: int) -> None:

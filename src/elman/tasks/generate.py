@@ -156,6 +156,7 @@ class GenerateLearner(Learner):
     """The loss of the next token on windows of parallel streams; see `elman.train.learner.Learner`."""
 
     headline = "bits_per_character"
+    unit: ClassVar[str] = "tokens"
     ahead: ClassVar[bool] = True
 
     def __init__(self, model: Model, splits: Splits[Tokens], options: GenerateOptions) -> None:
@@ -192,7 +193,7 @@ class GenerateLearner(Learner):
         if self.options.change_penalty and len(steps) > 1:
             penalty = penalty + self.options.change_penalty * steps.float().diff(dim=0).square().mean()
         bits = loss.detach() * count * bits_a_nat(self.train)
-        return Step(loss + penalty, count, {"bits_per_character": bits}, x.shape[1], loss)
+        return Step(loss + penalty, count, {"bits_per_character": bits}, count, loss)
 
     def validate(self, module: nn.Module) -> dict[str, float]:
         if self.valid is None:

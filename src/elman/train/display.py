@@ -15,8 +15,8 @@ EVERY_SECONDS = 0.1
 class Display:
     """Says nothing; the base of what does."""
 
-    def start(self, epochs: int, steps: int, done: int) -> None:
-        """Training of `epochs` begins, with `done` of `steps` behind it."""
+    def start(self, epochs: int, steps: int, done: int, unit: str = "sequences") -> None:
+        """Training of `epochs` begins, with `done` of `steps` behind it; speed is in `unit` a second."""
 
     def step(self, epoch: int, step: int, figures: Mapping[str, float], sequences: int) -> None:
         """A step is done; `figures` are means over the epoch so far, `sequences` those of this step."""
@@ -37,13 +37,13 @@ class RichDisplay(Display):
     def __init__(self, console: Console, headline: str = "accuracy") -> None:
         self._console = console
         self._headline = headline
-        self._epochs = 0
+        self._epochs, self._unit = 0, "sequences"
         self._shown = self._since = 0.0
         self._sequences = 0
         self._bar: Progress | None = None
 
-    def start(self, epochs: int, steps: int, done: int) -> None:
-        self._epochs = epochs
+    def start(self, epochs: int, steps: int, done: int, unit: str = "sequences") -> None:
+        self._epochs, self._unit = epochs, unit
         if not self._console.is_terminal:
             return
         bar = Progress(
@@ -77,7 +77,7 @@ class RichDisplay(Display):
             epoch=epoch,
             loss=f"{figures['loss']:.4f}",
             figure=_figure(self._headline, figures.get(self._headline)),
-            speed=f"{speed:,.0f} sequences/s",
+            speed=f"{speed:,.0f} {self._unit}/s",
         )
 
     def epoch(self, record: Mapping[str, Any]) -> None:
@@ -86,7 +86,7 @@ class RichDisplay(Display):
             if f"{split}_loss" in record:
                 figure = _figure(self._headline, record.get(f"{split}_{self._headline}"))
                 parts.append(f"{split} loss {record[f'{split}_loss']:.4f} {figure}")
-        parts.append(f"{record['sequences_per_second']:,.0f} sequences/s")
+        parts.append(f"{record['sequences_per_second']:,.0f} {self._unit}/s")
         parts.append(f"{record['seconds']:.1f} s")
         self.note("  ".join(parts) + ("  [green]best so far[/green]" if record["best"] else ""))
 

@@ -17,7 +17,7 @@ class Step:
 
     loss: scalar, the mean over `count` terms, and what the gradient is taken of.
     sums: figures as sums over the same terms, such as {"accuracy": number of hits}; scalars.
-    sequences: sequences in the batch, for the speed.
+    sequences: sequences in the batch (or whatever the learner's `unit` is), for the speed.
     figure: scalar to be reported as the loss where `loss` holds penalties too.
     """
 
@@ -33,6 +33,7 @@ class Learner(ABC):
 
     module: nn.Module
     headline: str  # the figure to show, such as "accuracy"
+    unit: ClassVar[str] = "sequences"  # what `Step.sequences` counts
     #: whether `fetch` runs in a thread of its own, one batch ahead: for data that are read from files
     ahead: ClassVar[bool] = False
 

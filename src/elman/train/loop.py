@@ -128,7 +128,8 @@ class _Training:
         torch.manual_seed(self.options.seed)
         self._go_on()
         batches = self.learner.batches(1)
-        self.display.start(self.epochs, self.epochs * len(batches), self.progress.position.step)
+        steps, done = self.epochs * len(batches), self.progress.position.step
+        self.display.start(self.epochs, steps, done, self.learner.unit)
         ending = "finished"
         while self.progress.position.epoch <= self.epochs and not self._out_of_time():
             if self._out_of_patience():
