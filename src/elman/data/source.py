@@ -21,8 +21,8 @@ from elman.data.folders import (
 )
 from elman.data.images import is_idx, read_idx
 from elman.data.index_files import is_index, read_index
+from elman.data.long_tables import is_long, read_series
 from elman.data.named import NAMED
-from elman.data.series_tables import is_long, read_series
 from elman.data.tables import KINDS, read_frame, read_texts, with_header
 from elman.data.ts_files import read_ts
 from elman.errors import DataError, unknown, wrong

@@ -125,7 +125,10 @@ class Classify(Task[ClassifyOptions, Examples]):
         for examples in (train, *parts.values()):
             if examples is not None:
                 check_examples(examples)
-        classes_of(train)
+        classes = classes_of(train)
+        for examples in parts.values():
+            if examples is not None:
+                encode_labels(examples, classes)  # no class that is not in the training data
         for part, share in (("test", options.test_share), ("valid", options.validation_share)):
             if parts[part] is None:
                 before = len(train)

@@ -31,6 +31,8 @@ def chosen_options(options: ClassifyOptions, splits: Splits[Examples]) -> dict[s
     words = [len(text.split()) for text in splits.train.inputs]
     cut = options.tokens or ("characters" if sum(words) < 1.5 * len(words) else "words")
     long = cut != "characters" and max(words) > LONG
+    if sum(words) > LONG / 4 * len(words) and len(words) > SMALL:  # many words tell as much in fewer epochs
+        chosen["epochs"] = 4
     return {
         **chosen,
         "tokens": cut,
