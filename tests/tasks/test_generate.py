@@ -15,7 +15,8 @@ from elman import cli
 from elman.data.cutting import Passage, Tokens, in_memory
 from elman.data.texts import text_given
 from elman.errors import ArgumentError, DataError, RunError
-from elman.tasks.generate import TASK, GenerateOptions
+from elman.tasks.generate import TASK
+from elman.tasks.generate_options import GenerateOptions
 from elman.tasks.ngrams import NGrams
 from elman.tasks.perplexity import token_losses
 from elman.tasks.writing import Writer, generate

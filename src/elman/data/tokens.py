@@ -46,38 +46,28 @@ class Vocabulary:
         normalize: take different writings of one character (Unicode's NFC) as one.
         special: further tokens, numbered from 2 on, that are in no text as they are, such as a line's end.
         """
-        bpe, named = tokens == "bpe", [PAD_TOKEN, UNKNOWN_TOKEN, *special]
-        tokenizer = Tokenizer(models.BPE() if bpe else models.WordLevel(unk_token=UNKNOWN_TOKEN))
-        steps = [normalizers.NFC()] if normalize else []
-        tokenizer.normalizer = normalizers.Sequence(
-            [*steps, *([normalizers.Lowercase()] if lowercase else [])]
-        )
-        tokenizer.pre_tokenizer = _splitter(tokens)
+        named = [PAD_TOKEN, UNKNOWN_TOKEN, *special]
         trained: dict[str, Any] = {"vocab_size": max_size, "min_frequency": min_frequency}
         trained |= {"special_tokens": named, "show_progress": False}
-        if bpe:
+        tokenizer = Tokenizer(models.BPE() if tokens == "bpe" else models.WordLevel(unk_token=UNKNOWN_TOKEN))
+        steps = [
+            *([normalizers.NFC()] if normalize else []),
+            *([normalizers.Lowercase()] if lowercase else []),
+        ]
+        tokenizer.normalizer = normalizers.Sequence(steps)
+        tokenizer.pre_tokenizer = _splitter(tokens)
+        if tokens == "bpe":
             tokenizer.decoder = decoders.ByteLevel()
             alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
             tokenizer.train_from_iterator(texts, trainers.BpeTrainer(initial_alphabet=alphabet, **trained))
+            return cls(tokenizer)
+        if tokens == "characters":
+            kept = _frequent_characters(texts, tokenizer.normalizer, min_frequency)[: max_size - len(named)]
         else:
-            if tokens == "characters":
-                counts = Counter[str]()
-                for one in texts:
-                    counts.update(tokenizer.normalizer.normalize_str(one))
-                kept = [token for token, count in counts.items() if count >= min_frequency]
-                kept = sorted(kept, key=lambda token: (-counts[token], token))[: max_size - len(named)]
-            else:
-                tokenizer.train_from_iterator(texts, trainers.WordLevelTrainer(**trained))
-                places = tokenizer.get_vocab()
-                kept = sorted(places, key=places.__getitem__)
-            # a text may hold a special token as a word, such as PTB's <unk>
-            listed = [*named, *(token for token in kept if token not in named)]
-            numbers = {token: number for number, token in enumerate(listed)}
-            again = Tokenizer(models.WordLevel(numbers, unk_token=UNKNOWN_TOKEN))
-            again.normalizer, again.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
-            again.add_special_tokens(named)
-            return cls(again)
-        return cls(tokenizer)
+            tokenizer.train_from_iterator(texts, trainers.WordLevelTrainer(**trained))
+            places = tokenizer.get_vocab()
+            kept = sorted(places, key=places.__getitem__)
+        return cls(_numbered(tokenizer, named, kept))
 
     @classmethod
     def from_json(cls, text: str, *, source: str = "vocabulary") -> Vocabulary:
@@ -144,3 +134,25 @@ def _splitter(tokens: str) -> pre_tokenizers.PreTokenizer:
     if tokens == "bpe":
         return pre_tokenizers.ByteLevel(add_prefix_space=False)
     raise unknown("tokens", tokens, TOKENS)
+
+
+def _frequent_characters(
+    texts: Iterable[str], normalizer: normalizers.Normalizer, min_frequency: int
+) -> list[str]:
+    """The characters seen so often, the most frequent first."""
+    counts = Counter[str]()
+    for one in texts:
+        counts.update(normalizer.normalize_str(one))
+    kept = [character for character, count in counts.items() if count >= min_frequency]
+    return sorted(kept, key=lambda character: (-counts[character], character))
+
+
+def _numbered(tokenizer: Tokenizer, named: list[str], kept: list[str]) -> Tokenizer:
+    """The same tokenizer with the tokens `named` as the first, then those `kept`: a text may hold one of the
+    former as a word, such as PTB's <unk>, which the library's trainer would number anew."""
+    listed = [*named, *(token for token in kept if token not in named)]
+    numbers = {token: number for number, token in enumerate(listed)}
+    again = Tokenizer(models.WordLevel(numbers, unk_token=UNKNOWN_TOKEN))
+    again.normalizer, again.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+    again.add_special_tokens(named)
+    return again

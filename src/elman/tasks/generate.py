@@ -7,79 +7,38 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import torch
-import tyro
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
 
 from elman.data import Splits, Vocabulary
 from elman.data.codec import Codec
 from elman.data.corpora import read_corpus
 from elman.data.cutting import Cutting, Passage, Tokens, in_memory
 from elman.data.store import is_store, open_store, stored
-from elman.data.streams import Window, read_window, windows
 from elman.data.texts import Text, text_file, text_given
-from elman.data.tokens import TOKENS
 from elman.errors import DataError, wrong
 from elman.tasks.estimator import Estimator
-from elman.tasks.language import (
-    LanguageNetwork,
-    State,
-    detached,
-    joined_state,
-    state_tensors,
-)
+from elman.tasks.generate_learner import GenerateLearner
+from elman.tasks.generate_options import GenerateOptions
+from elman.tasks.language import LanguageNetwork
 from elman.tasks.network import cell_of
 from elman.tasks.ngrams import NGrams
-from elman.tasks.perplexity import bits_a_nat, by_context, text_figures, token_losses
+from elman.tasks.perplexity import by_context, text_figures, token_losses
 from elman.tasks.task import Model, Task, saved_cell
 from elman.tasks.writing import Writer
 from elman.train.durable import sha256
-from elman.train.learner import Learner, Step
 from elman.train.optimizers import LEARNING_RATES
-from elman.train.options import TrainOptions, choice, flag, from_mapping, real, text, to_mapping, whole
+from elman.train.options import from_mapping, to_mapping
 from elman.train.picture import new_picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COUNTED = 5_000_000  # training tokens from which the n-gram baselines learn
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenerateOptions(TrainOptions):
-    """The options of generate."""
-
-    hidden_size: Annotated[int, tyro.conf.arg(aliases=["--hidden"])] = whole(512, low=1, unit="units")
-    """Units of each layer."""
-    tokens: str | None = choice(None, TOKENS)
-    """What a text is cut into. Unless given: characters, but what a named data set is known for."""
-    lowercase: bool = flag(False)
-    """Take capital letters as small ones."""
-    min_frequency: int = whole(1, low=1, unit="times")
-    """Tokens seen less often in the training data count as unknown."""
-    max_vocabulary: int | None = whole(None, low=260, unit="tokens", optional=True)
-    """Only so many tokens are kept, the most frequent first. Unless given: 50,000, for bpe 4,000."""
-    embedding_size: int | None = whole(None, low=1, unit="features", optional=True)
-    """Features of a token's embedding. Chosen unless given."""
-    tied: bool | None = flag(None)
-    """Give the output the embedding's weights. Unless given: for words and bpe with the full softmax."""
-    softmax: str | None = choice(None, ("full", "adaptive"))
-    """adaptive puts rare tokens into clusters, which is many times faster. Chosen unless given."""
-    embedding_dropout: float = real(0.0, below=1.0)
-    """Share of the words left out in training, wherever they stand in a window."""
-    activation_penalty: float = real(0.0)
-    """Weight of the mean square of the last layer's outputs (AR of AWD-LSTM)."""
-    change_penalty: float = real(0.0)
-    """Weight of the mean square of their change from step to step (TAR of AWD-LSTM)."""
-    store: str | None = text(python=False)
-    """The folder for the tokens, to be made or used again; a folder in the cache unless given."""
 
 
 class LanguageModel(Estimator):
@@ -150,67 +109,6 @@ class LanguageModel(Estimator):
     def _take(self, model: Model) -> None:
         super()._take(model)
         self.vocabulary_ = model.parts["codec"].listing
-
-
-class GenerateLearner(Learner):
-    """The loss of the next token on windows of parallel streams; see `elman.train.learner.Learner`."""
-
-    headline = "bits_per_character"
-    unit: ClassVar[str] = "tokens"
-    ahead: ClassVar[bool] = True
-
-    def __init__(self, model: Model, splits: Splits[Tokens], options: GenerateOptions) -> None:
-        assert options.batch_size is not None
-        assert options.bptt is not None
-        self.module = model.module
-        self.train, self.valid, self.options = splits.train, splits.valid, options
-        self.streams, self.steps = options.batch_size, options.bptt
-        self.state: State = None
-        self.device = torch.device("cpu")
-
-    def to(self, device: torch.device) -> None:
-        self.device = device
-
-    def fingerprint(self) -> str:
-        """Of the training and validation data."""
-        parts = [part for part in (self.train, self.valid) if part is not None]
-        return sha256("".join(sha256(np.ascontiguousarray(part.values).tobytes()) for part in parts).encode())
-
-    def batches(self, epoch: int) -> Sequence[Window]:
-        return windows(len(self.train), self.streams, self.steps, self.options.seed, epoch)
-
-    def fetch(self, batch: Window) -> tuple[Tensor, Tensor]:
-        return read_window(self.train.values, self.streams, batch)
-
-    def step(self, module: nn.Module, batch: tuple[Tensor, Tensor]) -> Step:
-        x, y = (tokens.to(self.device) for tokens in batch)
-        losses, read, steps, state = module(x, y, self.state)
-        self.state = detached(state)
-        loss, count = losses.mean(), losses.numel()
-        penalty = torch.zeros_like(loss)
-        if self.options.activation_penalty:
-            penalty = penalty + self.options.activation_penalty * read.float().square().mean()
-        if self.options.change_penalty and len(steps) > 1:
-            penalty = penalty + self.options.change_penalty * steps.float().diff(dim=0).square().mean()
-        bits = loss.detach() * count * bits_a_nat(self.train)
-        return Step(loss + penalty, count, {"bits_per_character": bits}, count, loss)
-
-    def validate(self, module: nn.Module) -> dict[str, float]:
-        if self.valid is None:
-            return {}
-        loss = float(token_losses(module, self.valid).mean(dtype=np.float64))
-        return {"loss": loss, "bits_per_character": loss * bits_a_nat(self.valid)}
-
-    def rank(self, train: Mapping[str, float], valid: Mapping[str, float]) -> tuple[float, ...]:
-        """By loss; without validation data the last epoch, which has seen the most, is the best."""
-        return (-valid["loss"] if valid else 0.0,)
-
-    def carried(self) -> dict[str, Tensor]:
-        return {str(place): tensor for place, tensor in enumerate(state_tensors(self.state))}
-
-    def carry(self, tensors: Mapping[str, Tensor]) -> None:
-        found = tuple(tensors[str(place)].to(self.device) for place in range(len(tensors)))
-        self.state = joined_state(found)
 
 
 class Generate(Task[GenerateOptions, "Tokens | Passage"]):
