@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TASK", "Forecast", "ForecastOptions", "Forecaster"]
 
-SEEN = 60_000  # training windows that a run sees in all, unless told otherwise
+SEEN = 100_000  # training windows that a run sees in all, unless told otherwise
 EMBEDDED = 2_000  # series up to which each has a vector of its own
 CALIBRATED_APART = 20_000  # series × steps up to which the intervals of each are calibrated for themselves
 MEASURED = 10_000  # training windows that the figures of the training part are taken on

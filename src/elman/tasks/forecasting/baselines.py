@@ -13,6 +13,8 @@ import numpy as np
 from elman.data.panel import Panel
 from elman.errors import missing
 
+MOST_FITTED = 1_000  # steps of a series, before an origin, to which AutoETS is fitted
+
 Baseline = Callable[[Panel, np.ndarray, np.ndarray, int, int], np.ndarray]
 
 
@@ -42,14 +44,15 @@ def drift(panel: Panel, series: np.ndarray, origins: np.ndarray, horizon: int, s
 def auto_ets(panel: Panel, series: np.ndarray, origins: np.ndarray, horizon: int, season: int) -> np.ndarray:
     """Exponential smoothing whose form is chosen by AICc (Hyndman et al. 2002), fitted at each origin anew.
 
-    Seasons of more than 24 steps are taken as none, as R's `ets` does. Needs the extra `forecast`.
+    It is fitted on the last `MOST_FITTED` steps. Seasons of more than 24 steps are taken as none, as R's
+    `ets` does. Needs the extra `forecast`.
     """
     model: Any = _statsforecast().AutoETS(season_length=season if 1 < season <= 24 else 1)
     said = np.empty((len(series), horizon, panel.values.shape[1]))
     for row, (one, origin) in enumerate(zip(series, origins, strict=True)):
         start = panel.starts[one]
         for c in range(said.shape[2]):
-            past = np.ascontiguousarray(panel.values[start : start + origin, c])
+            past = np.ascontiguousarray(panel.values[start : start + origin, c][-MOST_FITTED:])
             said[row, :, c] = model.forecast(y=past, h=horizon)["mean"]
     return said
 

@@ -172,7 +172,7 @@ class Segments(nn.Module):
     place.
 
     SegRNN with parallel decoding, Lin et al. 2023 (arXiv:2308.11200), sections 3.2 and 3.3, with covariates
-    beside the values of each segment. The series' embedding is added to the place's instead of put beside it.
+    beside the values of each segment. A series that has no embedding is asked for by the place alone.
     """
 
     def __init__(self, sizes: Sizes, output: Output, cell: Cell, options: Any) -> None:
@@ -182,8 +182,9 @@ class Segments(nn.Module):
         self.width = sizes.hidden
         self.read = nn.Linear(sizes.segment * (sizes.targets + sizes.past + sizes.known), self.width)
         self.body = recurrent_layers(cell, self.width, options)
-        self.places = nn.Parameter(torch.randn(self.count, self.width))
-        self.series = _embedding(sizes, self.width)
+        half = self.width // 2 if sizes.series else 0  # of a query that says which series it is
+        self.places = nn.Parameter(torch.randn(self.count, self.width - half))
+        self.series = _embedding(sizes, half)
         self.ahead = nn.Linear(sizes.segment * sizes.known, self.width) if sizes.known else None
         self.dropout = nn.Dropout(options.dropout or 0.0)
         self.head = nn.Linear(_width(self.body), sizes.segment * sizes.targets * output.parameters)
@@ -193,7 +194,8 @@ class Segments(nn.Module):
         _, state = _walk(self.body, x, self.bptt)
         queries = self.places[:, None].expand(-1, len(level), -1)
         if self.series is not None:
-            queries = queries + self.series(batch.series)
+            which = self.series(batch.series).expand(self.count, -1, -1)
+            queries = torch.cat([queries, which], -1)
         if self.ahead is not None:
             queries = queries + self.ahead(self._cut(batch.known[:, self.sizes.lookback :], back=False))
         asked = queries.reshape(1, -1, self.width)  # (1, segments * B, D), segments outermost
