@@ -155,16 +155,17 @@ class Tag(Task[TagOptions, Tagged]):
     def choose(self, options: TagOptions, splits: Splits[Tagged]) -> TagOptions:
         train = splits.train
         tokens, roll = not isinstance(train.inputs, Sequences), is_roll(train.inputs)
-        batch_size = options.batch_size or (32 if len(train) >= 2_000 else 16)
+        several = bool(train.names)
+        batch_size = options.batch_size or (16 if len(train) >= 2_000 else 8)
         windows = int(train.lengths.max(initial=0)) > LONG and not options.bidirectional
         steps = math.ceil(len(train) / batch_size)
         chosen: dict[str, Any] = {
-            "decoder": "sigmoid" if train.names else "softmax",
+            "decoder": "sigmoid" if several else "softmax",
             "target": "next" if train.ahead else "same",
             "batch_size": batch_size,
-            "epochs": min(max(round(3_000 / steps), 8), 60),
-            "learning_rate": LEARNING_RATES[options.optimizer],
-            "dropout": 0.5,
+            "epochs": min(max(round(6_000 / steps), 8), 60),
+            "learning_rate": LEARNING_RATES[options.optimizer] * (2.5 if several else 0.75),
+            "dropout": 0.3 if several else 0.33,
             "bptt": WINDOW if windows else None,
             "bidirectional": not (train.ahead or windows or options.bptt),
         }

@@ -70,7 +70,7 @@ def several_label_baselines(
     part: Tagged, train: Tagged | None, labels: StepLabels, counts: np.ndarray, steps: int
 ) -> Figures:
     """The share of the training steps that have each label, as its probability at any step; and, where the
-    steps themselves are rolls whose next is told, that of the steps which go on with it, or begin it.
+    steps themselves are rolls whose next is told, the share of those that go on with it, or begin it.
 
     counts: (K,), how many of the `steps` training steps have each label.
     """
@@ -80,7 +80,9 @@ def several_label_baselines(
     chances = {"share of each label": shares}
     if part.ahead and train is not None and is_roll(train.inputs) and _now(train).shape[1] == len(labels):
         before, after = _now(train) > 0, labels.encode(train).values[:-1].numpy()
-        goes_on, begins = ((after[where].sum() + 0.5) / (where.sum() + 1.0) for where in (before, ~before))
+        goes_on, begins = (
+            ((after * where).sum(0) + 0.5) / (where.sum(0) + 1.0) for where in (before, ~before)
+        )
         chances["as the step before"] = np.where(_now(part) > 0, goes_on, begins)
     figures = {}
     for name, chance in chances.items():
