@@ -15,8 +15,8 @@ from elman.data import columns as names
 from elman.data import conll
 from elman.data.columns import Columns, by_usual_name, named
 from elman.data.labels import labels_from_texts
+from elman.data.long_tables import check_twice, check_whole, is_numeric, numbered_by, numbers_in, times_in
 from elman.data.sequences import Sequences
-from elman.data.series_tables import check_twice, check_whole, is_numeric, numbered_by, numbers_in, times_in
 from elman.data.tables import read_frame
 from elman.data.tagged import StepColumns, Tagged
 from elman.errors import DataError
