@@ -296,3 +296,40 @@ def test_constant_series_are_said_and_have_no_mase(table: pl.DataFrame) -> None:
     assert np.isfinite(figures["mase"])
     said = model.predict().filter(pl.col("unique_id") == "MUFL")
     np.testing.assert_allclose(said["y_hat"], 3.0, atol=0.5)
+
+
+def test_a_long_table_with_rows_to_come_and_all_kinds_of_covariates(
+    table: pl.DataFrame, tmp_path: Path
+) -> None:
+    """Two series that begin at different times, as files on the command line have them; names by option."""
+    long = table.select("date", "HUFL", "MUFL").unpivot(
+        index="date", variable_name="meter", value_name="load"
+    )
+    long = long.with_columns(
+        weekend=(pl.col("date").dt.weekday() > 5).cast(pl.Int8),
+        kind=pl.when(pl.col("meter") == "HUFL").then(pl.lit("high")).otherwise(pl.lit("middle")),
+        seen=pl.col("load").shift(3),
+    ).filter((pl.col("meter") == "HUFL") | (pl.col("date") >= table["date"][200]))
+    cut = table["date"][900]
+    past, future, out, run = (tmp_path / name for name in ("past.parquet", "future.csv", "out.csv", "run"))
+    long.filter(pl.col("date") < cut).write_parquet(past)
+    coming = long.filter(pl.col("date") >= cut, pl.col("date") < table["date"][912])
+    coming.select("meter", "date", "weekend").write_csv(future)
+    options = ForecastOptions(
+        data=str(past), out=str(run), target="load", id_column="meter", time_column="date", known="weekend",
+        categories="weekend", past="seen", static="kind", auto_ets=2, **QUICK | {"windows": 400, "epochs": 1},
+    )  # fmt: skip
+    train("forecast", options, Console(quiet=True))
+    names = json.loads((run / "result.json").read_text())["baselines"].keys()
+    assert any(name.startswith("AutoETS at ") for name in names)
+    assert "(the network at these)" in names
+    assert predict(str(run), Console(quiet=True), data=str(past), out=str(out), future=str(future)) == 24
+    said = pl.read_csv(out, try_parse_dates=True)
+    joined = said.join(long, on=["meter", "date"])
+    assert len(joined) == 24
+    assert joined.columns[:3] == ["meter", "date", "y_hat"]
+    module = open_model(str(run))[1].module
+    assert module.sizes.series == 2  # type: ignore[union-attr]
+    assert module.sizes.known == 2 + 2 + 8  # type: ignore[union-attr]  # categories, static, calendar
+    with pytest.raises(DataError, match=r"^future: expected a value of 'weekend' at each of the 12 steps"):
+        predict(str(run), Console(quiet=True), data=str(past), out=str(tmp_path / "no.csv"))
