@@ -17,6 +17,7 @@ from elman.data.texts import text_given
 from elman.errors import ArgumentError, DataError, RunError
 from elman.tasks.generate import TASK
 from elman.tasks.generate_options import GenerateOptions
+from elman.tasks.language import AdaptiveSoftmax
 from elman.tasks.ngrams import NGrams
 from elman.tasks.perplexity import token_losses
 from elman.tasks.writing import Writer, generate
@@ -166,6 +167,15 @@ def test_what_is_written_is_drawn_from_what_is_predicted(options: dict[str, Any]
     torch.testing.assert_close(scores.exp().sum(1), torch.ones(len(scores)))
     scores[:, list(codec.never_written)] = -torch.inf
     assert scores.argmax(1)[6:].tolist() == tokens[7:, 0].tolist()
+
+
+@pytest.mark.parametrize(("width", "tokens"), [(4, 3), (4, 5), (40, 11), (15, 4)])
+def test_the_adaptive_softmax_at_the_smallest_sizes(width: int, tokens: int) -> None:
+    softmax, steps = AdaptiveSoftmax(width, tokens), torch.randn(6, 2, width)
+    y = torch.arange(12).view(6, 2) % tokens
+    scores = softmax.log_probabilities(steps.flatten(0, 1))
+    torch.testing.assert_close(scores.exp().sum(1), torch.ones(12))
+    torch.testing.assert_close(-softmax.losses(steps, y).flatten(), scores.gather(1, y.view(-1, 1))[:, 0])
 
 
 def test_drawing(fitted: elman.LanguageModel) -> None:

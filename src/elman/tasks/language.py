@@ -91,8 +91,9 @@ class AdaptiveSoftmax(nn.Module):
 
     def __init__(self, width: int, tokens: int) -> None:
         super().__init__()
-        cutoffs = [tokens // 5, tokens // 5 * 3]
-        self.clusters = nn.AdaptiveLogSoftmaxWithLoss(width, tokens, cutoffs, div_value=4.0)
+        cutoffs = sorted({max(tokens // 5, 1), max(tokens * 3 // 5, 1)})
+        shrink = 4.0 if width >= 16 else 1.0  # by which the features of each cluster are fewer
+        self.clusters = nn.AdaptiveLogSoftmaxWithLoss(width, tokens, cutoffs, div_value=shrink)
 
     def losses(self, steps: Tensor, y: Tensor) -> Tensor:
         """-log p(y) (T, B) of steps (T, B, D)."""
