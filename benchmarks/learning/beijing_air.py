@@ -21,7 +21,10 @@ from elman.tasks.jobs import train
 
 WEATHER = "DEWP,TEMP,PRES,cbwd,Iws,Is,Ir"
 SPLIT = "30677/4382/8765"
-COMMAND = f"elman train forecast --data beijing_pm25.csv.gz --target pm2.5 --horizon 24 --split {SPLIT}"
+COMMAND = (
+    "elman train forecast --data beijing_pm25.csv.gz --target pm2.5 --horizon 24 --lookback 168 "
+    f"--hidden 64 --epochs 4 --calendar --split {SPLIT}"
+)
 
 
 def run(known: str | None, seed: int) -> dict[str, Any]:
@@ -29,8 +32,8 @@ def run(known: str | None, seed: int) -> dict[str, Any]:
     data = Path(os.environ["ELMAN_DATA"]) / "timeseries" / "beijing_pm25.csv.gz"
     with TemporaryDirectory() as folder:
         options = ForecastOptions(
-            data=str(data), target="pm2.5", known=known, horizon=24, split=SPLIT, calendar=True, seed=seed,
-            out=f"{folder}/run",
+            data=str(data), target="pm2.5", known=known, horizon=24, lookback=168, split=SPLIT, calendar=True,
+            hidden_size=64, epochs=4, seed=seed, out=f"{folder}/run",
         )  # fmt: skip
         train("forecast", options, Console())
         return json.loads((Path(folder) / "run" / "result.json").read_text())
