@@ -54,7 +54,10 @@ if TYPE_CHECKING:
 
 __all__ = ["TASK", "Forecast", "ForecastOptions", "Forecaster"]
 
-SEEN = 100_000  # training windows that a run sees in all, unless told otherwise
+SEEN = 100_000  # training windows that a run sees in all, unless told otherwise, and
+SEEN_VALUES = (
+    16_000_000  # true values in them: long horizons, whose windows overlap more, are overfitted sooner
+)
 EMBEDDED = 2_000  # series up to which each has a vector of its own
 CALIBRATED_APART = 20_000  # series × steps up to which the intervals of each are calibrated for themselves
 MEASURED = 10_000  # training windows that the figures of the training part are taken on
@@ -101,6 +104,7 @@ class Forecast(Task[ForecastOptions, Windows]):
         )
         batch = options.batch_size or (256 if count > 20_000 else 64 if count > 2_000 else 32)
         windows = min(count, options.windows or 15_000)
+        seen = min(SEEN, SEEN_VALUES // train.horizon)
         series = len(panel.ids) * train.channels
         counted = options.output == "negative-binomial"
         columns = panel.columns
@@ -115,7 +119,7 @@ class Forecast(Task[ForecastOptions, Windows]):
             "series_embedding": 2 <= series <= EMBEDDED,
             "batch_size": batch,
             "windows": windows,
-            "epochs": min(max(round(SEEN / windows), 4), 40),
+            "epochs": min(max(round(seen / windows), 2), 40),
             "learning_rate": 3e-3 if options.optimizer in ("adamw", "adam") else None,
             "dropout": 0.3,
             "bidirectional": False,
