@@ -23,7 +23,7 @@ END = "<!-- /learning -->"
 
 def scripts() -> list[str]:
     """The names of the scripts of this folder."""
-    others = ("__init__", "__main__", "classified", "evidence", "language")
+    others = ("__init__", "__main__", "evidence")
     return sorted(path.stem for path in HERE.glob("*.py") if path.stem not in others)
 
 

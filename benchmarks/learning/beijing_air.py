@@ -7,69 +7,26 @@ not scored.
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from benchmarks.learning.evidence import Evidence, Figure, report, trained
 
-from rich.console import Console
-
-from benchmarks.learning.evidence import Figure, arguments, report
-from elman.tasks.forecast import ForecastOptions
-from elman.tasks.jobs import train
-
-WEATHER = "DEWP,TEMP,PRES,cbwd,Iws,Is,Ir"
-SPLIT = "30677/4382/8765"
-COMMAND = (
-    "elman train forecast --data beijing_pm25.csv.gz --target pm2.5 --horizon 24 --lookback 168 "
-    f"--hidden 64 --epochs 4 --calendar --split {SPLIT}"
+WITHOUT = (
+    "elman train forecast --data {data}/timeseries/beijing_pm25.csv.gz --target pm2.5 --horizon 24 "
+    "--lookback 168 --hidden 64 --epochs 4 --calendar --split 30677/4382/8765"
 )
-
-
-def run(known: str | None, seed: int) -> dict[str, Any]:
-    """What result.json says of a run, with the calendar in either case."""
-    data = Path(os.environ["ELMAN_DATA"]) / "timeseries" / "beijing_pm25.csv.gz"
-    with TemporaryDirectory() as folder:
-        options = ForecastOptions(
-            data=str(data), target="pm2.5", known=known, horizon=24, lookback=168, split=SPLIT, calendar=True,
-            hidden_size=64, epochs=4, seed=seed, out=f"{folder}/run",
-        )  # fmt: skip
-        train("forecast", options, Console())
-        return json.loads((Path(folder) / "run" / "result.json").read_text())
+EVIDENCE = Evidence("beijing_air", f"{WITHOUT} --known DEWP,TEMP,PRES,cbwd,Iws,Is,Ir")
 
 
 def main() -> None:
-    given = arguments(__doc__ or "", seed=0)
-    without, informed = run(None, given.seed), run(WEATHER, given.seed)
-    mae = {
-        name: result["test"]["more"]["mae_original"] for name, result in (("no", without), ("yes", informed))
-    }
-    naive = informed["baselines"]["seasonal naive"]["more"]["mae_original"]
-    report(
-        "beijing-air",
-        f"{COMMAND} --known {WEATHER}",
-        [
-            Figure(
-                "MAE in µg/m³, below the same without the weather",
-                mae["yes"],
-                mae["no"],
-                lower=True,
-                digits=2,
-            ),
-            Figure(
-                "MAE in µg/m³, below the seasonal naive forecast", mae["yes"], naive, lower=True, digits=2
-            ),
-        ],
-        seed=given.seed,
-        seconds={"with": informed["seconds"], "without": without["seconds"]},
-        options=informed["settings"],
-        validation={
-            name: result["valid"]["more"]["mae_original"]
-            for name, result in (("with", informed), ("without", without))
-        },
-        coverage=informed["test"]["coverage_90"],
+    without, informed = trained(WITHOUT), trained(EVIDENCE.command)
+    mae, plain, naive = (
+        figures["more"]["mae_original"]
+        for figures in (informed["test"], without["test"], informed["baselines"]["seasonal naive"])
     )
+    figures = [
+        Figure("MAE in µg/m³, below the same without the weather", mae, plain, lower=True, digits=2),
+        Figure("MAE in µg/m³, below the seasonal naive forecast", mae, naive, lower=True, digits=2),
+    ]
+    report(EVIDENCE.name, EVIDENCE.command, figures, results=[informed, without])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,22 @@
-"""A figure beside its target: how the scripts of this folder print and keep what they measured."""
+"""Evidence: a command as a user types it, and its figures beside their targets.
+
+A script of this folder is one `Evidence`; `run` trains it (in a process of its own, a run folder of its own),
+prints the table and keeps it under benchmarks/results/learning.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -38,10 +48,88 @@ class Figure:
         return self.value <= self.target if self.lower else self.value >= self.target
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A figure that is asked for.
+
+    key: where it stands in result.json, such as "test.accuracy". scale: what it is multiplied with. Others as
+    in `Figure`.
+    """
+
+    name: str
+    key: str
+    target: float
+    lower: bool = False
+    source: str = ""
+    scale: float = 1.0
+    digits: int = 4
+
+    def of(self, results: Sequence[dict[str, Any]]) -> Figure:
+        """The mean over the runs."""
+        found = [reduce(lambda inner, name: inner[name], self.key.split("."), result) for result in results]
+        value = self.scale * sum(map(float, found)) / len(found)
+        return Figure(self.name, value, self.target, self.lower, self.source, self.digits)
+
+
+def accuracy(target: float, source: str = "") -> Wanted:
+    """Accuracy on the test part, in percent."""
+    return Wanted("test accuracy, %", "test.accuracy", target, source=source, scale=100.0, digits=2)
+
+
+def seconds(most: float) -> Wanted:
+    """Seconds of training and validation."""
+    return Wanted("seconds of training", "seconds", most, lower=True, digits=1)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A command, in which {data} stands for $ELMAN_DATA, and what is asked of it.
+
+    seeds: how many runs the figures are the mean of.
+    """
+
+    name: str
+    command: str
+    wanted: tuple[Wanted, ...] = ()
+    seeds: int = 1
+
+
+def run(evidence: Evidence) -> None:
+    """Train, print and keep; the command line may change the number of seeds and add options."""
+    parser = argparse.ArgumentParser(description=evidence.command)
+    parser.add_argument("--seeds", type=int, default=evidence.seeds, help="runs to take the mean of")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--extra", default="", help='options to add to the command, such as "--epochs 1"')
+    given = parser.parse_args()
+    command = f"{evidence.command} {given.extra}".rstrip()
+    results = [trained(f"{command} --seed {given.first + place}") for place in range(given.seeds)]
+    figures = [wanted.of(results) for wanted in evidence.wanted]
+    report(evidence.name, command, figures, results=results)
+
+
+def trained(command: str) -> dict[str, Any]:
+    """What result.json says after `elman train …`, whose output is shown."""
+    words = shlex.split(command.format(data=os.environ.get("ELMAN_DATA", "data")))
+    with TemporaryDirectory() as folder:
+        place = str(Path(folder) / "run")
+        subprocess.run([sys.executable, "-m", "elman.cli", *words[1:], "--out", place], check=True)
+        return json.loads((Path(place) / "result.json").read_text())
+
+
+def _brief(value: Any) -> Any:
+    """Without long lists, such as a figure for each step."""
+    if isinstance(value, dict):
+        kept = {name: _brief(inner) for name, inner in value.items()}
+        return {
+            name: inner for name, inner in kept.items() if not (isinstance(inner, list) and len(inner) > 30)
+        }
+    return [_brief(inner) for inner in value] if isinstance(value, list) else value
+
+
 def report(name: str, command: str, figures: Sequence[Figure], **about: Any) -> None:
     """Print the table, and write it as benchmarks/results/learning/NAME.json with machine and commit.
 
-    command: what a user would type for the same. about: anything else worth keeping (seeds, options).
+    about: anything else worth keeping.
     """
     table = Table(title=f"{name}: {command}", title_justify="left")
     for column in ("", "measured", "target", "", "beside it"):
@@ -59,14 +147,6 @@ def report(name: str, command: str, figures: Sequence[Figure], **about: Any) -> 
         "machine": describe(),
         "threads": torch.get_num_threads(),
         "figures": [{**vars(f), "reached": f.reached} for f in figures],
-        **about,
+        **_brief(about),
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
-
-
-def arguments(about: str, **defaults: Any) -> argparse.Namespace:
-    """The command line of a script: an option for each of `defaults`, of its type."""
-    parser = argparse.ArgumentParser(description=about)
-    for option, default in defaults.items():
-        parser.add_argument(f"--{option.replace('_', '-')}", type=type(default), default=default)
-    return parser.parse_args()

@@ -1,39 +1,14 @@
-"""Spoken digits (FSDD), recordings 0 to 4 as the test."""
+"""Free spoken digits: which digit is said; recordings 0 to 4 of each speaker are the test."""
 
 from __future__ import annotations
 
-from benchmarks.learning.classified import mean, seeded
-from benchmarks.learning.evidence import Figure, arguments, report
+from benchmarks.learning.evidence import Evidence, accuracy, run, seconds
 
-
-def main() -> None:
-    """Train and report; --extra adds options to the command, such as "--epochs 1"."""
-    given = arguments(__doc__ or "", seeds=1, extra="")
-    command = f"--data fsdd {given.extra}".rstrip()
-    runs = seeded(command, given.seeds)
-    rule, beside = runs[0].best_baseline
-    figures = [
-        Figure(
-            "test accuracy, %",
-            100 * mean([run.accuracy for run in runs]),
-            99.5,
-            source="plain PyTorch 99.7 % in 2.5 min",
-            digits=2,
-        ),
-        Figure("seconds a training", mean([run.seconds for run in runs]), 120, lower=True, digits=1),
-    ]
-    report(
-        "fsdd_digits",
-        f"elman train classify {command}",
-        figures,
-        seeds=given.seeds,
-        each=[run.accuracy for run in runs],
-        valid=[run.valid for run in runs],
-        settings=runs[0].settings,
-        baselines=runs[0].baselines,
-    )
-    print(f"best simple rule: {rule}, {beside:.2%}")
-
+EVIDENCE = Evidence(
+    "fsdd_digits",
+    "elman train classify --data fsdd",
+    (accuracy(99.5, "plain PyTorch 99.7 % in 2.5 min"), seconds(120)),
+)
 
 if __name__ == "__main__":
-    main()
+    run(EVIDENCE)

@@ -5,20 +5,23 @@ Options were chosen by the validation part; the test part is read once, by this 
 
 from __future__ import annotations
 
-from benchmarks.learning.language import measure
+from benchmarks.learning.evidence import Evidence, Wanted, run, seconds
 
-
-def main() -> None:
-    measure(
-        "ptb",
-        __doc__ or "",
-        "elman train generate --data ptb --hidden 400",
-        seconds=450,
-        figure="perplexity",
-        target=109.0,
-        source="plain PyTorch 110.9 in 7.5 min; Zaremba et al. 2014, small: 115.9",
-    )
-
+EVIDENCE = Evidence(
+    "ptb",
+    "elman train generate --data ptb --hidden 400 --max-seconds 450 --precision bf16",
+    (
+        Wanted(
+            "test perplexity",
+            "test.perplexity",
+            109.0,
+            lower=True,
+            source="plain PyTorch 110.9 in 7.5 min; Zaremba et al. 2014, small: 115.9",
+            digits=2,
+        ),
+        seconds(455),
+    ),
+)
 
 if __name__ == "__main__":
-    main()
+    run(EVIDENCE)

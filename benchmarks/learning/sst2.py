@@ -1,39 +1,18 @@
-"""SST-2 from scratch, mean of three seeds."""
+"""Sentences of film reviews (SST-2) from scratch, the mean of three seeds."""
 
 from __future__ import annotations
 
-from benchmarks.learning.classified import mean, seeded
-from benchmarks.learning.evidence import Figure, arguments, report
+from benchmarks.learning.evidence import Evidence, accuracy, run, seconds
 
-
-def main() -> None:
-    """Train and report; --extra adds options to the command, such as "--epochs 1"."""
-    given = arguments(__doc__ or "", seeds=3, extra="")
-    command = f"--data sst2 {given.extra}".rstrip()
-    runs = seeded(command, given.seeds)
-    rule, beside = runs[0].best_baseline
-    figures = [
-        Figure(
-            "test accuracy, %",
-            100 * mean([run.accuracy for run in runs]),
-            81.0,
-            source="plain biLSTM 80.6 % in 69 s, TF-IDF 80.2 to 81.9 %, with GloVe about 85 %",
-            digits=2,
-        ),
-        Figure("seconds a training", mean([run.seconds for run in runs]), 120, lower=True, digits=1),
-    ]
-    report(
-        "sst2",
-        f"elman train classify {command}",
-        figures,
-        seeds=given.seeds,
-        each=[run.accuracy for run in runs],
-        valid=[run.valid for run in runs],
-        settings=runs[0].settings,
-        baselines=runs[0].baselines,
-    )
-    print(f"best simple rule: {rule}, {beside:.2%}")
-
+EVIDENCE = Evidence(
+    "sst2",
+    "elman train classify --data sst2",
+    (
+        accuracy(81.0, "plain biLSTM 80.6 % in 69 s, TF-IDF 80.2 to 81.9 %, with GloVe about 85 %"),
+        seconds(120),
+    ),
+    seeds=3,
+)
 
 if __name__ == "__main__":
-    main()
+    run(EVIDENCE)
