@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -66,9 +65,14 @@ class Wanted:
 
     def of(self, results: Sequence[dict[str, Any]]) -> Figure:
         """The mean over the runs."""
-        found = [reduce(lambda inner, name: inner[name], self.key.split("."), result) for result in results]
-        value = self.scale * sum(map(float, found)) / len(found)
+        value = self.scale * sum(_at(result, self.key) for result in results) / len(results)
         return Figure(self.name, value, self.target, self.lower, self.source, self.digits)
+
+
+def _at(result: Any, key: str) -> float:
+    for name in key.split("."):
+        result = result[name]
+    return float(result)
 
 
 def accuracy(target: float, source: str = "") -> Wanted:
