@@ -67,8 +67,8 @@ def read_corpus(data: str, *, valid: str | None = None, test: str | None = None)
 
     Raises `ArgumentError` or `DataError` if it names nothing that can be read.
     """
-    corpus = _corpus(data)
     apart = {part: text_file(name, what=part) for part, name in (("valid", valid), ("test", test)) if name}
+    corpus = _corpus(data)  # last: it may be downloaded
     return Corpus({**corpus.parts, **apart}, corpus.tokens)
 
 
