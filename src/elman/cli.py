@@ -276,7 +276,7 @@ class _Generate:
 
 def _generate(given: list[str]) -> int:
     options = _parse_job(_Generate, given, "elman generate")
-    from elman.tasks.writing import generate
+    from elman.tasks.generating.writing import generate
 
     pieces = generate(**vars(options))
     sys.stdout.write(options.prompt)

@@ -15,7 +15,7 @@ from rich.console import Console
 from elman.data.sequences import Sequences
 from elman.data.ts_files import read_ts
 from elman.errors import DataError
-from elman.tasks.classify_options import ClassifyOptions
+from elman.tasks.classifying.options import ClassifyOptions
 from elman.tasks.jobs import evaluate, predict, train
 
 pytestmark = pytest.mark.data

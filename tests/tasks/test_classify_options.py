@@ -17,8 +17,8 @@ from elman.data.word_vectors import read_word_vectors, vector_size
 from elman.errors import ArgumentError, DataError
 from elman.estimators import Classifier
 from elman.tasks.classify import TASK
-from elman.tasks.classify_learner import ClassifyLearner
-from elman.tasks.classify_options import ClassifyOptions
+from elman.tasks.classifying.learner import ClassifyLearner
+from elman.tasks.classifying.options import ClassifyOptions
 
 BUNCH = load_digits(n_class=3)
 X = (BUNCH.images[:150] / 16.0).astype(np.float32)  # type: ignore[attr-defined]

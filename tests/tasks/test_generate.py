@@ -16,11 +16,11 @@ from elman.data.cutting import Passage, Tokens, in_memory
 from elman.data.texts import text_given
 from elman.errors import ArgumentError, DataError, RunError
 from elman.tasks.generate import TASK
-from elman.tasks.generate_options import GenerateOptions
-from elman.tasks.language import AdaptiveSoftmax
-from elman.tasks.ngrams import NGrams
-from elman.tasks.perplexity import token_losses
-from elman.tasks.writing import Writer, generate
+from elman.tasks.generating.network import AdaptiveSoftmax
+from elman.tasks.generating.ngrams import NGrams
+from elman.tasks.generating.options import GenerateOptions
+from elman.tasks.generating.perplexity import token_losses
+from elman.tasks.generating.writing import Writer, generate
 from elman.train.loop import fit
 from elman.train.run_folder import RunFolder
 

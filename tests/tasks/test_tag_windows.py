@@ -12,7 +12,7 @@ from elman.data import Splits
 from elman.data.tagged import Tagged
 from elman.data.tagged_arrays import tagged_of
 from elman.tasks.tag import TASK, TagOptions
-from elman.tasks.tag_network import TagLearner
+from elman.tasks.tagging.network import TagLearner
 from elman.train.loop import fit
 from elman.train.options import TrainOptions
 

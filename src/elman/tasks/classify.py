@@ -21,16 +21,16 @@ from elman.data.arrays import examples_of
 from elman.data.checks import check_examples, class_notes, classes_of, encode_labels
 from elman.data.source import read_file, read_source
 from elman.data.splits import hold_out
-from elman.tasks.classify_baselines import learned_rules
-from elman.tasks.classify_defaults import chosen_options
-from elman.tasks.classify_learner import ClassifyLearner, probabilities_of
-from elman.tasks.classify_network import SequenceNetwork, check_network
-from elman.tasks.classify_options import ClassifyOptions, columns_of, settings_of, with_columns
+from elman.tasks.classifying.baselines import learned_rules
+from elman.tasks.classifying.defaults import chosen_options
+from elman.tasks.classifying.learner import ClassifyLearner, probabilities_of
+from elman.tasks.classifying.network import SequenceNetwork, check_network
+from elman.tasks.classifying.options import ClassifyOptions, columns_of, settings_of, with_columns
+from elman.tasks.classifying.vectors import take_vectors
 from elman.tasks.estimator import Estimator
 from elman.tasks.inputs import Inputs, NumberInputs, TextInputs, inputs_from, standardised
 from elman.tasks.network import cell_of
 from elman.tasks.task import Model, Task, saved_cell
-from elman.tasks.vectors import take_vectors
 from elman.train.durable import sha256
 from elman.train.metrics import class_figures, confusion_table, log_loss, majority_figures
 from elman.train.options import from_mapping, to_mapping

@@ -22,14 +22,14 @@ from elman.data.store import is_store, open_store, stored
 from elman.data.texts import Text, text_file, text_given
 from elman.errors import DataError, wrong
 from elman.tasks.estimator import Estimator
-from elman.tasks.generate_learner import GenerateLearner
-from elman.tasks.generate_options import GenerateOptions
-from elman.tasks.language import LanguageNetwork
+from elman.tasks.generating.learner import GenerateLearner
+from elman.tasks.generating.network import LanguageNetwork
+from elman.tasks.generating.ngrams import NGrams
+from elman.tasks.generating.options import GenerateOptions
+from elman.tasks.generating.perplexity import by_context, text_figures, token_losses
+from elman.tasks.generating.writing import Writer
 from elman.tasks.network import cell_of
-from elman.tasks.ngrams import NGrams
-from elman.tasks.perplexity import by_context, text_figures, token_losses
 from elman.tasks.task import Model, Task, saved_cell
-from elman.tasks.writing import Writer
 from elman.train.durable import sha256
 from elman.train.optimizers import LEARNING_RATES
 from elman.train.options import from_mapping, to_mapping

@@ -24,11 +24,11 @@ from elman.errors import DataError
 from elman.tasks.estimator import Estimator
 from elman.tasks.inputs import Inputs, NumberInputs, inputs_from, standardised
 from elman.tasks.network import cell_of
-from elman.tasks.step_labels import StepLabels
-from elman.tasks.tag_baselines import one_label_baselines, several_label_baselines
-from elman.tasks.tag_model import coded, counts_of, model_of, said
-from elman.tasks.tag_network import TagLearner, TagNetwork
-from elman.tasks.tag_options import TagOptions, check_choices
+from elman.tasks.tagging.baselines import one_label_baselines, several_label_baselines
+from elman.tasks.tagging.labels import StepLabels
+from elman.tasks.tagging.model import coded, counts_of, model_of, said
+from elman.tasks.tagging.network import TagLearner, TagNetwork
+from elman.tasks.tagging.options import TagOptions, check_choices
 from elman.tasks.task import Model, Task, saved_cell
 from elman.tasks.token_inputs import TokenInputs
 from elman.train.durable import sha256

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from elman.cells import Cell
 from elman.errors import shown, wrong
-from elman.tasks.classify_options import ClassifyOptions
+from elman.tasks.classifying.options import ClassifyOptions
+from elman.tasks.classifying.pooling import pool_named
 from elman.tasks.convolution import Convolution
 from elman.tasks.inputs import Inputs
 from elman.tasks.network import Body
-from elman.tasks.pooling import pool_named
 from elman.tasks.truncated import truncated
 
 

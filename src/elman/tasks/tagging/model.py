@@ -13,9 +13,9 @@ import torch
 
 from elman.data.tagged import Tagged
 from elman.tasks.inputs import Inputs
-from elman.tasks.step_labels import StepLabels
-from elman.tasks.tag_network import Coded, TagNetwork, walk
-from elman.tasks.tag_options import TagOptions
+from elman.tasks.tagging.labels import StepLabels
+from elman.tasks.tagging.network import Coded, TagNetwork, walk
+from elman.tasks.tagging.options import TagOptions
 from elman.tasks.task import Model
 from elman.tasks.token_inputs import TokenInputs
 

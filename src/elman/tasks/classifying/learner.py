@@ -19,7 +19,7 @@ from elman.data.batches import padding_share, shuffled_batches, sorted_batches
 from elman.data.checks import encode_labels
 from elman.data.masking import masked
 from elman.data.shorten import shorten
-from elman.tasks.classify_options import ClassifyOptions
+from elman.tasks.classifying.options import ClassifyOptions
 from elman.tasks.inputs import NumberInputs
 from elman.tasks.task import Model
 from elman.train.learner import Learner, Step

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from elman.cells import Cell
 from elman.data import Sequences
 from elman.data.batches import padding_share, shuffled_batches, sorted_batches
-from elman.tasks.decoders import Decoder, decoder_named, within
 from elman.tasks.inputs import Inputs
 from elman.tasks.network import Body
+from elman.tasks.tagging.decoders import Decoder, decoder_named, within
 from elman.tasks.token_inputs import TokenInputs, Tokens
 from elman.train.learner import Learner, Step
 from elman.train.options import TrainOptions

@@ -9,7 +9,7 @@ from typing import Any
 from elman.data import Examples, Sequences, Splits
 from elman.data.word_vectors import vector_size
 from elman.errors import wrong
-from elman.tasks.classify_options import ClassifyOptions
+from elman.tasks.classifying.options import ClassifyOptions
 from elman.train.optimizers import LEARNING_RATES
 
 SMALL = 10_000  # training examples below which the defaults guard against overfitting

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from elman.data.tagged import StepColumns, Tagged
 from elman.errors import shown, wrong
-from elman.tasks.decoders import DECODERS
+from elman.tasks.tagging.decoders import DECODERS
 from elman.train.options import TrainOptions, choice, flag, real, text, whole
 
 

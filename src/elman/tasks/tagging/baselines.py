@@ -12,7 +12,7 @@ import numpy as np
 
 from elman.data import Sequences
 from elman.data.tagged import Tagged, is_roll
-from elman.tasks.step_labels import StepLabels
+from elman.tasks.tagging.labels import StepLabels
 from elman.train.step_metrics import one_label_figures, several_label_figures
 
 Figures = dict[str, dict[str, Any]]

@@ -10,7 +10,7 @@ from elman.data.folders import FileSettings
 from elman.data.images import READ
 from elman.data.shorten import KEEP
 from elman.data.tokens import TOKENS
-from elman.tasks.pooling import POOLS
+from elman.tasks.classifying.pooling import POOLS
 from elman.train.options import TrainOptions, choice, flag, real, text, whole
 
 

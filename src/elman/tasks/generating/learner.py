@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from elman.data import Splits
 from elman.data.cutting import Tokens
 from elman.data.streams import Window, read_window, windows
-from elman.tasks.generate_options import GenerateOptions
-from elman.tasks.language import State, detached, joined_state, state_tensors
-from elman.tasks.perplexity import bits_a_nat, token_losses
+from elman.tasks.generating.network import State, detached, joined_state, state_tensors
+from elman.tasks.generating.options import GenerateOptions
+from elman.tasks.generating.perplexity import bits_a_nat, token_losses
 from elman.tasks.task import Model
 from elman.train.durable import sha256
 from elman.train.learner import Learner, Step

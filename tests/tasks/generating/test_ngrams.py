@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from elman.tasks.ngrams import DISCOUNT, NGrams
+from elman.tasks.generating.ngrams import DISCOUNT, NGrams
 
 SIZE = 4
 
