@@ -33,17 +33,18 @@ def records() -> list[Mapping[str, Any]]:
 
 
 def table(kept: Sequence[Mapping[str, Any]]) -> str:
-    """A row for each figure."""
+    """A row for each figure; the script and its command in the first of its rows."""
     rows = []
     for record in kept:
+        named = [f"`{record['name']}`", f"`{record['command']}`"]
         for figure in record["figures"]:
             sign = "≤" if figure["lower"] else "≥"
             digits = figure["digits"]
             measured = f"{figure['value']:.{digits}f}" + ("" if figure["reached"] else " (missed)")
             target = f"{sign} {figure['target']:.{digits}f}"
-            what = f"{record['name']}: {figure['name']}"
-            rows.append([what, measured, target, figure["source"], f"`{record['command']}`"])
-    return markdown_table(["what", "measured", "target", "beside it", "command"], rows)
+            rows.append([named[0], figure["name"], measured, target, figure["source"], named[1]])
+            named = ["", ""]
+    return markdown_table(["script", "figure", "measured", "target", "beside it", "command"], rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

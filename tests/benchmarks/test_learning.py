@@ -39,10 +39,11 @@ def test_what_was_measured_is_kept_and_shown(tmp_path: Path, monkeypatch: pytest
     assert program.main(["--write", str(page)]) == 0
     assert page.read_text() == (
         f"before\n{program.BEGIN}\n\n"
-        "| what | measured | target | beside it | command |\n| --- | --- | --- | --- | --- |\n"
-        "| mnist: accuracy | 0.9871 (missed) | ≥ 0.9910 | torch 99.1 % | "
+        "| script | figure | measured | target | beside it | command |\n"
+        "| --- | --- | --- | --- | --- | --- |\n"
+        "| `mnist` | accuracy | 0.9871 (missed) | ≥ 0.9910 | torch 99.1 % | "
         "`elman train classify --data mnist` |\n"
-        "| mnist: seconds | 51.2000 | ≤ 60.0000 |  | `elman train classify --data mnist` |\n\n"
+        "|  | seconds | 51.2000 | ≤ 60.0000 |  |  |\n\n"
         f"{program.END}\nafter\n"
     )
 
