@@ -18,7 +18,7 @@ from elman.data.feature_store import file_item
 from elman.data.folders import FileSettings
 from elman.data.sequences import Sequences
 from elman.data.source import read_source
-from elman.errors import DataError, RunError
+from elman.errors import DataError, MissingError
 
 soundfile = pytest.importorskip("soundfile")
 soxr = pytest.importorskip("soxr")
@@ -174,8 +174,9 @@ def test_frames_are_computed_once_and_anew_for_changed_files(recordings: Path, t
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "soxr", None)
-    with pytest.raises(RunError) as error:
+    with pytest.raises(MissingError) as error:
         read_recordings("none", [], AudioSettings())
     assert str(error.value) == (
-        "soxr: needed to read audio, but not installed. pip install 'elman[audio]' brings it."
+        "Reading audio needs the package soxr, which is not installed. "
+        "Install it with the extra that brings it: pip install 'elman[audio]'."
     )

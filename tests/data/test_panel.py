@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from elman.data.panel import Panel, build_panel
-from elman.data.series_table import SeriesColumns, frame_of, read_frame, series_table
+from elman.data.panel_tables import SeriesColumns, frame_of, read_frame, series_table
 from elman.data.windows import Windows, all_windows, next_windows, split_windows
 from elman.errors import DataError
 

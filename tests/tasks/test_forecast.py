@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from elman.data.series_table import read_frame
+from elman.data.panel_tables import read_frame
 from elman.errors import ArgumentError, DataError, RunError
 from elman.estimators import Forecaster, load
 from elman.tasks.forecast import ForecastOptions

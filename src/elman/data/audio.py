@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from elman.data.feature_store import Item, Stored, stored
-from elman.errors import DataError, RunError
+from elman.errors import DataError, missing
 
 ENDINGS = (".wav", ".flac", ".ogg", ".mp3")
 SILENT = 1e-4  # of the full scale, -80 dB: no sample of a recording is louder than that
@@ -129,10 +129,8 @@ def log_mel(
 
 
 def _extra(package: str) -> Any:
-    """A package of the extra `audio`; raises `RunError` that says so where it is missing."""
+    """A package of the extra `audio`; raises `MissingError` that says so where it is missing."""
     try:
         return import_module(package)
     except ImportError:
-        raise RunError(
-            f"{package}: needed to read audio, but not installed. pip install 'elman[audio]' brings it."
-        ) from None
+        raise missing(package, extra="audio", what="Reading audio") from None

@@ -12,7 +12,7 @@ import polars as pl
 
 from elman.data.filling import fill
 from elman.data.frequency import Frequency, frequency_named, infer_frequency
-from elman.data.series_table import SeriesColumns, SeriesTable
+from elman.data.panel_tables import SeriesColumns, SeriesTable
 from elman.errors import DataError
 
 GATHER = ("mean", "last", "sum")  # how several stamps within one step of the grid become one value

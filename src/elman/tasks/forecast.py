@@ -17,7 +17,7 @@ from rich.table import Table
 
 from elman.cells import Cell
 from elman.data import Splits
-from elman.data.series_table import read_frame
+from elman.data.panel_tables import read_frame
 from elman.data.windows import Windows
 from elman.errors import DataError, shown, wrong
 from elman.tasks.forecasting.baselines import BASELINES, auto_ets

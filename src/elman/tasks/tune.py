@@ -105,7 +105,7 @@ def _study(
         study_name="elman",
         direction="maximize",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=None if _exists(folder) else options.seed),
+        sampler=optuna.samplers.TPESampler(seed=None if (folder / STUDY).is_file() else options.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST),
     )
     common = {n: v for n, v in to_mapping(options).items() if n not in (*ranges, "out")}
@@ -119,10 +119,6 @@ def _study(
         )
     study.set_user_attr("about", about)
     return study
-
-
-def _exists(folder: Path) -> bool:
-    return (folder / STUDY).is_file()
 
 
 class _Trials:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from elman.data.panel import build_panel
-from elman.data.series_table import SeriesColumns, read_frame, series_table
+from elman.data.panel_tables import SeriesColumns, read_frame, series_table
 from elman.data.windows import all_windows
 from elman.errors import MissingError
 from elman.tasks.forecasting.baselines import auto_ets, drift, seasonal_naive

@@ -11,7 +11,7 @@ import torch
 
 from elman.cells import create
 from elman.data.panel import Panel, build_panel
-from elman.data.series_table import SeriesColumns, series_table
+from elman.data.panel_tables import SeriesColumns, series_table
 from elman.data.windows import Windows, all_windows
 from elman.tasks.forecasting.features import Features, Store
 from elman.tasks.forecasting.network import Batch, ForecastNetwork, Sizes, _walk, window_level

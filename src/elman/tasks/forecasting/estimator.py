@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from elman.data.panel import Panel
-from elman.data.series_table import frame_of
+from elman.data.panel_tables import frame_of
 from elman.data.windows import Windows
 from elman.errors import DataError, wrong
 from elman.tasks.estimator import Estimator

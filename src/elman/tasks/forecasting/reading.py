@@ -10,7 +10,7 @@ import polars as pl
 
 from elman.data import Splits
 from elman.data.panel import Panel, build_panel
-from elman.data.series_table import SeriesTable, read_frame, series_table
+from elman.data.panel_tables import SeriesTable, read_frame, series_table
 from elman.data.windows import Windows, all_windows, next_windows, split_windows
 from elman.errors import DataError, unknown, wrong
 from elman.tasks.forecasting.options import ForecastOptions
