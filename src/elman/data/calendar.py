@@ -42,10 +42,5 @@ def calendar_features(stamps: np.ndarray, cycles: tuple[str, ...]) -> np.ndarray
     return np.stack(columns, 1).astype(np.float32) if columns else np.zeros((len(stamps), 0), np.float32)
 
 
-def calendar_names(cycles: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of the features, in their order."""
-    return tuple(f"{wave} of {name}" for name in cycles for wave in ("sine", "cosine"))
-
-
 def _days(micros: np.ndarray) -> np.ndarray:
     return micros.astype("datetime64[us]").astype("datetime64[D]")
