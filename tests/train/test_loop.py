@@ -16,6 +16,7 @@ import torch
 
 from elman.errors import ArgumentError, RunError
 from elman.train import checkpoint
+from elman.train.averaging import check_average, triggered
 from elman.train.display import Display
 from elman.train.learner import Step
 from elman.train.loop import Outcome, fit
@@ -400,6 +401,84 @@ def test_a_stopped_mean_goes_on_to_the_same_bits(tmp_path: Path) -> None:
         again = Toy()
         fit(again, options, store=folder(tmp_path / str(number), resume=True))
         assert same(weights(again), weights(whole))
+
+
+def test_validation_says_when_the_mean_begins() -> None:
+    """Algorithm 1 of Merity et al. 2017: worse than the best that lies n epochs back, here at epoch 4."""
+    toy, seen, notes = Toy(valid=[3.0, 2.0, 2.5, 2.25, 2.0, 1.5]), [], []
+
+    def note() -> bool:
+        seen.append(weights(toy))
+        return False
+
+    class Noting(Display):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    options = OPTIONS.replace(average_after=2, schedule="constant", epochs=6, optimizer="sgd")
+    outcome = fit(toy, options, stop=note, display=Noting())
+    steps = [w for number, w in enumerate(seen) if number % (STEPS + 1) != STEPS]
+    assert notes == ["weights are averaged from the end of epoch 4 on"]
+    assert outcome.best_epoch == 6
+    for name, kept in weights(toy).items():
+        expected = torch.stack([w[name] for w in steps[4 * STEPS - 1 :]]).mean(0)  # w_T among them
+        torch.testing.assert_close(kept, expected)
+    assert not same(weights(toy), steps[-1])
+
+
+@pytest.mark.parametrize(
+    ("losses", "after", "expected"),
+    [
+        ([3.0, 2.0, 2.5], 1, True),
+        ([3.0, 2.0, 2.5], 2, False),
+        ([3.0, 2.0, 2.5], 3, False),
+        ([2.0, 3.0, 2.5, 2.0], 2, False),  # as good is not worse
+        ([2.0, 3.0, 2.5, 2.1], 2, True),
+        ([1.0, 2.0, 3.0], 3, False),
+        ([1.0, 2.0, 3.0, 2.0], 3, True),
+    ],
+)
+def test_the_trigger(losses: list[float], after: int, expected: bool) -> None:
+    assert triggered([(-loss,) for loss in losses], after) is expected
+
+
+@pytest.mark.parametrize("steps", [7, 13, 16, 19, 24])
+def test_a_mean_that_validation_began_goes_on_to_the_same_bits(tmp_path: Path, steps: int) -> None:
+    """Stopped before the trigger, at it (after epoch 3, the 18th call) and behind it."""
+    dictated = [1.0, 2.0, 3.0, 2.0, 0.5]
+    options, whole = OPTIONS.replace(average_after=2, epochs=5), Toy(valid=dictated)
+    straight = fit(whole, options)
+    half = fit(Toy(valid=dictated), options, store=folder(tmp_path), stop=stop_after(steps))
+    assert half.ending == "interrupted"
+    again = Toy(valid=dictated)
+    again.validated = len(half.history)
+    outcome = fit(again, options, store=folder(tmp_path, resume=True))
+    assert outcome.best_epoch == straight.best_epoch == 5
+    assert same(weights(again), weights(whole))
+
+
+@pytest.mark.parametrize(
+    ("options", "validated", "message"),
+    [
+        (
+            {"average": 0.5},
+            True,
+            "average_after: expected None beside average, got 2. "
+            "Give average for a fixed share, or average_after to let validation say when.",
+        ),
+        (
+            {},
+            False,
+            "average_after: expected None without validation data, which say when to begin, got 2. "
+            "Give some (valid, or validation_share above 0), or a fixed share by average.",
+        ),
+    ],
+)
+def test_a_mean_that_could_not_begin(options: dict[str, Any], validated: bool, message: str) -> None:
+    with pytest.raises(ArgumentError) as error:
+        check_average(OPTIONS.replace(average_after=2, **options), validated=validated)
+    assert str(error.value) == message
+    check_average(OPTIONS.replace(average=0.5), validated=False)
 
 
 def test_so_many_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from elman.tasks.network import as_given
 from elman.tasks.saved import open_model
 from elman.tasks.task import Model, Task
 from elman.train import options as opts
+from elman.train.averaging import check_average
 from elman.train.device import check_device
 from elman.train.display import Display, RichDisplay
 from elman.train.loop import fit
@@ -62,6 +63,7 @@ class Estimator(BaseEstimator):
         """Train a new model on checked examples; the random state of torch is left as it was."""
         task = self._task
         options = task.choose(self.options(), splits)
+        check_average(options, validated=splits.valid is not None)
         display = RichDisplay(Console(), task.headline) if options.verbose else Display()
         with torch.random.fork_rng():
             torch.manual_seed(options.seed)

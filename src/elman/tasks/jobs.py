@@ -17,6 +17,7 @@ from elman.tasks import task_named
 from elman.tasks.initial import start_from
 from elman.tasks.saved import open_model
 from elman.tasks.task import Model, Task
+from elman.train.averaging import check_average
 from elman.train.card import model_card
 from elman.train.device import check_device
 from elman.train.display import RichDisplay, shown_figure
@@ -43,6 +44,7 @@ def train(name: str, options: TrainOptions, console: Console) -> Outcome:
     check_device(options.device)
     folder, options = _folder(name, options)
     splits, options = task.read(options)
+    check_average(options, validated=splits.valid is not None)
     before = options
     options = task.choose(options, splits)
     _say(console, splits, before, options)

@@ -21,6 +21,7 @@ from elman.data import Splits
 from elman.errors import RunError, missing, unknown, wrong
 from elman.tasks import task_named
 from elman.tasks.task import Task
+from elman.train.averaging import check_average
 from elman.train.device import check_device
 from elman.train.display import Display
 from elman.train.durable import write_text
@@ -72,6 +73,7 @@ def tune(
             got=options.validation_share,
             remedy="Name them by --valid, or leave --validation-share at its default.",
         )
+    check_average(options, validated=True)
     study = _study(folder, task, options, ranges)
     console.print(f"searching {', '.join(ranges)}; study {folder / STUDY}", highlight=False, soft_wrap=True)
     _optimize(study, _Trials(task, options, splits, ranges, console), trials)

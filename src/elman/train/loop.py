@@ -21,7 +21,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from elman.errors import RunError
-from elman.train.averaging import Average
+from elman.train.averaging import Average, triggered
 from elman.train.device import fabric_for
 from elman.train.display import Display
 from elman.train.learner import Learner, Step
@@ -194,6 +194,7 @@ class _Training:
             valid = self.learner.validate(self.module)
             position.seconds = before + time.perf_counter() - began
             self._finish_epoch(valid, self.learner.padding(batches), trained)
+        self._begin_average()
         self._keep()
         self.display.epoch(self.progress.history[-1])
         return True
@@ -224,12 +225,20 @@ class _Training:
         values = torch.stack([loss.detach(), norm, *step.sums.values()]).tolist()
         self._check_finite(values[0], values[1], batches)
         self.fabric_optimizer.step()
-        if done >= 1.0 - self.options.average:
+        if self.average.begun or done >= 1.0 - self.options.average:
             self.average.add()
         self.gradient_norm = values[1]
         position.batch += 1
         position.step += 1
         self._count(step, values)
+
+    def _begin_average(self) -> None:
+        """After an epoch: average from here on if validation says so."""
+        after = self.options.average_after
+        if after is None or self.average.begun or not triggered(self.progress.ranks, after):
+            return
+        self.average.add()
+        self.display.note(f"weights are averaged from the end of epoch {len(self.progress.ranks)} on")
 
     def _clip(self) -> Tensor:
         if self.options.clip:

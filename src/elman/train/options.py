@@ -161,6 +161,8 @@ class TrainOptions:
     """Largest norm of the gradient over all weights; 0 leaves it as it is."""
     average: float = real(0.0, below=1.0)
     """Share of the training, its end, over which the weights are averaged; the mean is what is kept."""
+    average_after: int | None = whole(None, low=1, unit="epochs", optional=True)
+    """Begin to average once validation is worse than its best was so many epochs before (NT-ASGD: sgd, 5)."""
     patience: int | None = whole(None, low=1, unit="epochs", optional=True)
     """Stop after this many epochs without a better validation. Unless given: never; the best one is kept."""
     bptt: int | None = whole(None, low=1, unit="steps", optional=True)
