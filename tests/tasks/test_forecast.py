@@ -199,10 +199,30 @@ def test_covariates(air: pl.DataFrame) -> None:
     )
     with pytest.raises(DataError, match=r"future: column: unknown name 'TEMP'\. Did you mean 'TEMPR'"):
         model.predict(future=coming.rename({"TEMP": "TEMPR"}))
-    with pytest.raises(
-        ArgumentError, match="decoder: expected direct or segments beside what is known of the past"
-    ):
-        Forecaster(**QUICK, decoder="recursive", **known).fit(air)  # type: ignore[arg-type]
+
+
+def test_a_recursive_decoder_reads_what_is_known_of_the_past_only(air: pl.DataFrame, tmp_path: Path) -> None:
+    """A covariate, and which values of PM2.5 are missing: 43 of these are."""
+    options = {**QUICK, "epochs": 4, "learning_rate": 0.01, "target": "pm2.5", "past": "Iws"}
+    assert air[:1600]["pm2.5"].null_count() > 20
+    model = Forecaster(**options, decoder="recursive", output="gaussian").fit(air[:1600])
+    assert model.model_.parts["features"].flags
+    history = model.history_
+    assert history[-1]["valid_loss"] < history[0]["valid_loss"]
+    said = model.predict()
+    model.save(tmp_path / "run")
+    assert load(tmp_path / "run").predict(air[:1600]).equals(said)
+    calm = air[:1600].with_columns(
+        pl.when(pl.int_range(pl.len()) > 1560).then(0.0).otherwise("Iws").alias("Iws")
+    )
+    gap = air[:1600].with_columns(
+        pl.when(pl.int_range(pl.len()).is_between(1580, 1590)).then(None).otherwise("pm2.5").alias("pm2.5")
+    )
+    for other in (calm, gap):
+        assert (model.predict(other)["y_hat"] - said["y_hat"]).abs().min() > 0  # type: ignore[operator]
+    paths = model.sample(20, seed=1)
+    assert len(paths) == 20 * 12
+    assert paths["y"].is_finite().all()
 
 
 def test_a_stopped_run_ends_with_the_same_weights(

@@ -145,10 +145,6 @@ class Forecast(Task[ForecastOptions, Windows]):
         )
         if features.counts:
             _check_counts(splits.train)
-        if options.decoder == "recursive" and (features.past or features.flags):
-            got = ", ".join(c.name for c in features.past) or "targets with missing values"
-            raise wrong("decoder", expected="direct or segments beside what is known of the past only",
-                        got=shown(f"recursive with {got}"))  # fmt: skip
         store = Store(features, panel)
         known, past = store.widths
         about = {"features": features.about(), "options": to_mapping(options), "known": known, "past": past}

@@ -54,7 +54,7 @@ def network(
         decoder=decoder, normalize="last", hidden_size=6, dropout=0.0, cell="lstm", output=output, **options
     )
     known, past = store.widths
-    sizes = Sizes(L, H, 2 if together else 1, known, 0 if decoder == "recursive" else past, 3, 0, W, 6)
+    sizes = Sizes(L, H, 2 if together else 1, known, past, 3, 0, W, 6)
     kind = create_output(output, loss="mse", levels=(0.1, 0.5, 0.9))
     torch.manual_seed(0)
     return ForecastNetwork(sizes, kind, create("lstm"), chosen).eval()
@@ -121,6 +121,10 @@ def test_no_forecast_sees_what_comes(decoder: str, together: bool) -> None:
     past = batch.history.clone()
     past[:, 0] += 1.0
     assert (net(batch._replace(history=past))[0] - raw).abs().max() > 0
+    for feature in range(batch.past.shape[2]):  # a covariate, and where targets were missing
+        past = batch.past.clone()
+        past[:, -1, feature] += 1.0
+        assert (net(batch._replace(past=past))[0] - raw).abs().amax((1, 2, 3)).min() > 1e-9
 
 
 @pytest.mark.parametrize("output", ["point", "gaussian"])

@@ -125,12 +125,17 @@ class Direct(nn.Module):
 
 
 class Recursive(nn.Module):
-    """Each step is forecast from the one before, its own forecast where the truth is not there yet."""
+    """Each step is forecast from the one before, its own forecast where the truth is not there yet.
+
+    Features of the past are read beside the values of the past; at steps ahead they are zero, and a further
+    input says that they are not known there: 1 back, 0 ahead.
+    """
 
     def __init__(self, sizes: Sizes, output: Output, cell: Cell, options: Any) -> None:
         super().__init__()
         self.sizes, self.output, self.bptt = sizes, output, options.bptt
-        self.body = recurrent_layers(cell, sizes.targets + sizes.known, options)
+        self.past = sizes.past + 1 if sizes.past else 0
+        self.body = recurrent_layers(cell, sizes.targets + self.past + sizes.known, options)
         self.series = _embedding(sizes)
         self.dropout = nn.Dropout(options.dropout or 0.0)
         self.head = nn.Linear(_width(self.body), sizes.targets * output.parameters)
@@ -139,7 +144,7 @@ class Recursive(nn.Module):
         if not teach:
             return self.run(batch, level, size, self.output.point)[0]
         values = (torch.cat([batch.history, batch.truth[:, :-1]], 1) - level) / size
-        x = torch.cat([values, batch.known[:, 1:]], -1)
+        x = self._inputs(values, batch)
         steps, _ = _walk(self.body, x.transpose(0, 1), self.bptt and max(self.bptt, self.sizes.horizon))
         return self._raw(steps[-self.sizes.horizon :], batch.series).transpose(0, 1)
 
@@ -147,8 +152,8 @@ class Recursive(nn.Module):
         self, batch: Batch, level: Tensor, size: Tensor, choose: Callable[[Tensor, Tensor, Tensor], Tensor]
     ) -> tuple[Tensor, Tensor]:
         """(raw numbers (B, H, C, P), values (B, H, C)), each step read back as what `choose` makes of it."""
-        values = (batch.history - level) / size
-        x = torch.cat([values, batch.known[:, 1 : self.sizes.lookback + 1]], -1).transpose(0, 1)
+        x = self._inputs((batch.history - level) / size, batch).transpose(0, 1)
+        nothing = x.new_zeros(x.shape[1], self.past)
         raws: list[Tensor] = []
         chosen: list[Tensor] = []
         state = None
@@ -158,8 +163,19 @@ class Recursive(nn.Module):
             chosen.append(choose(raws[-1], level[:, 0], size[:, 0]))
             read = (chosen[-1] - level[:, 0]) / size[:, 0]
             following = self.sizes.lookback + ahead + 1
-            x = torch.cat([read, batch.known[:, min(following, batch.known.shape[1] - 1)]], -1)[None]
+            known = batch.known[:, min(following, batch.known.shape[1] - 1)]
+            x = torch.cat([read, nothing, known], -1)[None]
         return torch.stack(raws, 1), torch.stack(chosen, 1)
+
+    def _inputs(self, values: Tensor, batch: Batch) -> Tensor:
+        """(B, n, C + past + K): n steps of scaled values from the first step back on, what is known of the
+        past at each, and what is known ahead of the step that follows."""
+        steps = values.shape[1]
+        parts = [values]
+        if self.past:
+            past = F.pad(batch.past, (0, 1), value=1.0)
+            parts.append(F.pad(past, (0, 0, 0, steps - past.shape[1])))
+        return torch.cat([*parts, batch.known[:, 1 : steps + 1]], -1)
 
     def _raw(self, steps: Tensor, series: Tensor) -> Tensor:
         if self.series is not None:

@@ -35,7 +35,17 @@ def draw_forecasts(panel: Panel, parts: list[Forecast], levels: tuple[int, ...],
         _draw_one(axes, panel, part, row, column, channel, levels)
     for axes in list(picture.axes)[len(shown) :]:
         axes.set_visible(False)
-    picture.axes[0].legend(frameon=False, fontsize="small")
+    drawn = {}  # each label once, whichever picture has it
+    for axes in picture.axes:
+        drawn |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    picture.legend(
+        drawn.values(),
+        drawn.keys(),
+        loc="outside upper center",
+        ncols=len(drawn),
+        frameon=False,
+        fontsize="small",
+    )
     return picture
 
 
