@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from elman.data.sequences import Sequences
+from elman.data.sequences import Sequences, _gathered, _gathered_there
 from elman.errors import DataError
 
 
@@ -29,6 +29,28 @@ def test_a_ragged_batch_is_padded_with_zeros() -> None:
     assert torch.equal(x, padded_by_hand([rows[3], rows[0], rows[2]]))
     assert lengths is not None
     assert lengths.tolist() == [7, 4, 0]
+
+
+@pytest.mark.parametrize("most", [None, 1, 3, 9])
+@pytest.mark.parametrize("start", [0, 2])
+def test_a_batch_of_some_steps_is_that_of_the_sequences_cut(start: int, most: int | None) -> None:
+    rows = ragged([4, 1, 0, 7, 7])
+    at = [3, 0, 2, 4]
+    stop = None if most is None else start + most
+    cut = [rows[row][start:stop] for row in at]
+    x, lengths = Sequences.from_arrays(rows).batch(torch.tensor(at), start, most)
+    assert torch.equal(x, padded_by_hand(cut))
+    assert lengths is not None
+    assert lengths.tolist() == [len(row) for row in cut]
+
+
+@pytest.mark.parametrize("flat", [np.arange(1, 20), np.random.default_rng(4).normal(size=(19, 3))])
+def test_both_ways_to_gather_agree(flat: np.ndarray) -> None:
+    data = Sequences.from_flat(flat, np.array([4, 1, 0, 7, 7]))
+    rows = torch.tensor([3, 0, 2])
+    for lengths in (data.lengths[rows], None):
+        given = (data.values, data.starts[rows], lengths, 7)
+        assert torch.equal(_gathered(*given), _gathered_there(*given))
 
 
 def test_a_batch_of_equal_lengths_needs_none() -> None:

@@ -90,22 +90,38 @@ class Sequences:
         index = torch.as_tensor(rows, dtype=torch.int64)
         return Sequences(self.values, self.starts[index], self.lengths[index])
 
-    def cut(self, start: int, steps: int) -> Sequences:
-        """The steps from `start` on, `steps` of them at most; those that end before have none."""
-        return Sequences(self.values, self.starts + start, (self.lengths - start).clamp(0, steps))
-
     def to(self, device: torch.device) -> Sequences:
         """The same on another device."""
         return Sequences(self.values.to(device), self.starts.to(device), self.lengths.to(device))
 
-    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The sequences at `rows` (B,): ((T, B, F) or (T, B), lengths (B,) or None if all have T steps)."""
+    def batch(self, rows: Tensor, start: int = 0, most: int | None = None) -> tuple[Tensor, Tensor | None]:
+        """The sequences at `rows` (B,), from step `start` on and `most` steps at most.
+
+        Gives (T, B, F) floats or (T, B) int64, with lengths (B,) or None if all have T steps.
+        """
         starts, lengths = self.starts[rows], self.lengths[rows]
+        if start or most is not None:
+            starts, lengths = starts + start, (lengths - start).clamp(0, most)
         steps = int(lengths.max())
-        time = torch.arange(steps, device=starts.device)[:, None]
-        index = starts + time
         ragged = int(lengths.min()) < steps
-        if ragged:
-            index = index.masked_fill(time >= lengths, len(self.values) - 1)
-        gathered = self.values.index_select(0, index.reshape(-1)).view(*index.shape, *self.values.shape[1:])
+        gather = _gathered if self.values.device.type == "cpu" else _gathered_there
+        gathered = gather(self.values, starts, lengths if ragged else None, steps)
         return gathered, lengths if ragged else None
+
+
+def _gathered(values: Tensor, starts: Tensor, lengths: Tensor | None, steps: int) -> Tensor:
+    """(steps, B, ...): by numpy, which copies rows that stand apart in half the time that torch takes."""
+    time = np.arange(steps)[:, None]
+    index = starts.numpy() + time
+    if lengths is not None:
+        index[time >= lengths.numpy()] = len(values) - 1
+    return torch.from_numpy(values.numpy().take(index, axis=0))
+
+
+def _gathered_there(values: Tensor, starts: Tensor, lengths: Tensor | None, steps: int) -> Tensor:
+    """The same on another device."""
+    time = torch.arange(steps, device=starts.device)[:, None]
+    index = starts + time
+    if lengths is not None:
+        index = index.masked_fill(time >= lengths, len(values) - 1)
+    return values.index_select(0, index.reshape(-1)).view(*index.shape, *values.shape[1:])

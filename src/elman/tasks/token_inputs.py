@@ -56,21 +56,15 @@ class Tokens:
         """(N,) int64."""
         return self.sequences.lengths
 
-    def select(self, rows: Tensor) -> Tokens:
-        """The sequences at `rows`, in that order."""
-        return Tokens(self.sequences.select(rows), self.words, self.characters)
-
-    def cut(self, start: int, steps: int) -> Tokens:
-        """The steps from `start` on, `steps` of them at most."""
-        return Tokens(self.sequences.cut(start, steps), self.words, self.characters)
-
     def to(self, device: torch.device) -> Tokens:
         """The same on another device."""
         return Tokens(self.sequences.to(device), self.words.to(device), self.characters.to(device))
 
-    def batch(self, rows: Tensor) -> tuple[TokenBatch, Tensor | None]:
-        """The sequences at `rows` (B,), with lengths (B,) or None if all have T steps."""
-        numbers, lengths = self.sequences.batch(rows)
+    def batch(
+        self, rows: Tensor, start: int = 0, most: int | None = None
+    ) -> tuple[TokenBatch, Tensor | None]:
+        """As of `Sequences`: those at `rows` (B,), with lengths (B,) or None if all have T steps."""
+        numbers, lengths = self.sequences.batch(rows, start, most)
         different, place = numbers.unique(return_inverse=True)
         order = self.characters.lengths[different].argsort(descending=True)  # the layer reads these faster
         different, place = different[order], order.argsort()[place]

@@ -34,7 +34,7 @@ class Learner(ABC):
     module: nn.Module
     headline: str  # the figure to show, such as "accuracy"
     unit: ClassVar[str] = "sequences"  # what `Step.sequences` counts
-    #: whether `fetch` runs in a thread of its own, one batch ahead: for data that are read from files
+    #: whether `fetch` runs in a thread of its own, one batch ahead: for batches that are read or gathered
     ahead: ClassVar[bool] = False
 
     @abstractmethod

@@ -37,6 +37,7 @@ class ClassifyLearner(Learner):
     """Cross-entropy on batches by length; see `elman.train.learner.Learner`."""
 
     headline = "accuracy"
+    ahead = True
 
     def __init__(self, model: Model, splits: Splits[Examples], options: ClassifyOptions) -> None:
         self.module, self.options = model.module, options

@@ -104,6 +104,7 @@ class TagLearner(Learner):
     """
 
     headline = "accuracy"
+    ahead = True
 
     def __init__(self, network: TagNetwork, train: Coded, valid: Coded | None, options: TrainOptions) -> None:
         self.module = self.network = network
@@ -139,10 +140,10 @@ class TagLearner(Learner):
         """(inputs, lengths or None, lengths, labels, whether a state is carried in)."""
         assert self.train.y is not None
         rows = batch.rows.to(self.train.y.values.device)
-        every = torch.arange(len(rows), device=rows.device)
-        x, given = self.train.x.select(rows).cut(batch.start, batch.steps).batch(every)
-        cut = self.train.y.select(rows).cut(batch.start, batch.steps)
-        return x, given, cut.lengths, cut.batch(every)[0], batch.start > 0
+        x, given = self.train.x.batch(rows, batch.start, batch.steps)
+        y, _ = self.train.y.batch(rows, batch.start, batch.steps)
+        lengths = torch.full_like(rows, len(y)) if given is None else given
+        return x, given, lengths, y, batch.start > 0
 
     def step(self, module: nn.Module, batch: tuple[Any, Tensor | None, Tensor, Tensor, bool]) -> Step:
         x, given, lengths, labels, goes_on = batch
