@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 from rich.console import RenderableType
-from rich.table import Table
 
 from elman.cells import Cell
 from elman.data import Splits
@@ -47,7 +46,9 @@ from elman.tasks.forecasting.reading import (
 from elman.tasks.forecasting.tables import table_of
 from elman.tasks.network import cell_of
 from elman.tasks.task import Model, Task, saved_cell
+from elman.train.display import shown_figure
 from elman.train.options import from_mapping, to_mapping
+from elman.train.sheet import Sheet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -192,14 +193,10 @@ class Forecast(Task[ForecastOptions, Windows]):
             name for name in ("mse", "mae", "mae_original", "mase", "smape", "crps", *steps) if name in steps
         ]
         names = list(dict.fromkeys(n for n in names if not n.startswith(("width", "mse_or", "crps_or"))))
-        table = Table(title="by step ahead", title_justify="left")
-        for name in ("step", *names):
-            table.add_column(name, justify="right")
         horizon = len(steps["mse"])
-        for step in sorted({round(s) for s in np.linspace(0, horizon - 1, min(horizon, 12))}):
-            cells = ["" if steps[name][step] is None else f"{steps[name][step]:.4f}" for name in names]
-            table.add_row(str(step + 1), *cells)
-        return [table]
+        shown = sorted({round(s) for s in np.linspace(0, horizon - 1, min(horizon, 12))})
+        rows = [[str(k + 1), *(shown_figure(name, steps[name][k]) for name in names)] for k in shown]
+        return [Sheet(["step", *names], rows, "by step ahead")]
 
     def draw(self, model: Model, splits: Splits[Windows], figures: Mapping[str, Any]) -> dict[str, Figure]:
         part = splits.last

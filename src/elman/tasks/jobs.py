@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.table import Table
 
 from elman.data import Splits
 from elman.errors import RunError, shown, wrong
@@ -27,6 +26,7 @@ from elman.train.loop import Outcome, fit
 from elman.train.options import TrainOptions, check, from_mapping, rules, to_mapping
 from elman.train.picture import draw_learning_curve, save_picture
 from elman.train.run_folder import CARD, PICTURE, PREDICTIONS, RunFolder
+from elman.train.sheet import Sheet
 
 #: what may differ from the options with which a run began when it is resumed
 CHANGEABLE = ("epochs", "patience", "learning_rate", "clip", "device", "resume", "overwrite", "out")
@@ -87,7 +87,7 @@ def evaluate(
     part, called = _part(task, data, options, labelled=True)
     figures = task.figures(model, part)
     baselines = task.baselines(model, part, None)
-    console.print(_figures_table({called: figures}, baselines, task))
+    console.print(_figures_table({"network": figures}, baselines, task, title=called))
     for table in task.describe(figures, model):
         console.print(table)
     if out is not None:
@@ -261,22 +261,19 @@ def _figures_table(
     figures: Mapping[str, Mapping[str, Any]],
     baselines: Mapping[str, Mapping[str, Any]],
     task: Task[Any, Any],
-) -> Table:
+    title: str = "",
+) -> Sheet:
     """A row for each split and baseline, a column for each figure that is one number."""
     names = [name for name, value in next(iter(figures.values())).items() if isinstance(value, float)]
-    table = Table()
-    table.add_column("")
-    for name in names:
-        table.add_column(name, justify="right")
-    table.add_column(task.unit, justify="right")
+    rows = []
     for label, values in figures.items():
         counted = f"{values[task.unit]:,}" if task.unit in values else ""
-        table.add_row(label, *(shown_figure(name, values.get(name)) for name in names), counted)
+        rows.append([label, *(shown_figure(name, values.get(name)) for name in names), counted])
     for label, values in baselines.items():
         took = f" ({values['seconds']:.1f} s)" if "seconds" in values else ""
         cells = [shown_figure(name, values.get(name)) for name in names]
-        table.add_row(f"baseline: {label}{took}", *cells, "")
-    return table
+        rows.append([f"baseline: {label}{took}", *cells, ""])
+    return Sheet(["", *names, task.unit], rows, title)
 
 
 def _mean(history: Sequence[Mapping[str, Any]], name: str) -> float:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.console import Console
-from rich.table import Table
 
 from elman.data import Splits
 from elman.errors import RunError, missing, unknown, wrong
@@ -27,6 +26,7 @@ from elman.train.display import Display
 from elman.train.durable import write_text
 from elman.train.loop import fit
 from elman.train.options import Search, TrainOptions, check, rules, to_mapping
+from elman.train.sheet import Sheet
 from elman.train.toml import to_toml
 
 if TYPE_CHECKING:
@@ -221,33 +221,26 @@ def _conclude(
     return best
 
 
-def _trials_table(trials: Sequence[optuna.trial.FrozenTrial], headline: str) -> Table:
-    table = Table(title="best trials", title_justify="left")
-    table.add_column("trial", justify="right")
-    for name in (f"valid {headline}", "epoch", *trials[0].params):
-        table.add_column(name, justify="right")
+def _trials_table(trials: Sequence[optuna.trial.FrozenTrial], headline: str) -> Sheet:
+    rows = []
     for trial in trials:
         best = trial.user_attrs["best"]
         figure = best.get(f"valid_{headline}", best["valid_loss"])
         params = [_short(trial.params[name]) for name in trials[0].params]
-        table.add_row(str(trial.number), f"{figure:.4f}", str(best["epoch"]), *params)
-    return table
+        rows.append([str(trial.number), f"{figure:.4f}", str(best["epoch"]), *params])
+    return Sheet(["trial", f"valid {headline}", "epoch", *trials[0].params], rows, "best trials")
 
 
-def _importance_table(study: optuna.Study) -> Table:
+def _importance_table(study: optuna.Study) -> Sheet:
     """Share of the spread between trials that each option explains (Hutter et al. 2014, fANOVA)."""
-    table = Table(
-        title="importance of each option (share of the spread between trials)", title_justify="left"
-    )
-    table.add_column("option")
-    table.add_column("importance", justify="right")
     try:
         shares = _optuna().importance.get_param_importances(study)
     except RuntimeError:  # all trials alike: nothing to explain
         shares = {}
-    for name, share in shares.items():
-        table.add_row(name, f"{share:.0%}")
-    return table
+    rows = [[name, f"{share:.0%}"] for name, share in shares.items()]
+    return Sheet(
+        ["option", "importance"], rows, "importance of each option (share of the spread between trials)"
+    )
 
 
 def _short(value: Any) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from rich.table import Table
+from rich.text import Text
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+
+from elman.train.sheet import Sheet
 
 MOST_CLASSES = 20  # up to which the confusion table is kept and shown
 
@@ -40,13 +42,10 @@ def majority_figures(counts: Sequence[int], truth: np.ndarray) -> dict[str, Any]
     return {name: figures[name] for name in ("accuracy", "macro_f1")}
 
 
-def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[Any]) -> Table:
+def confusion_table(confusion: Sequence[Sequence[int]], classes: Sequence[Any]) -> Sheet:
     """The confusion counts as a table for the terminal."""
-    table = Table(title="confusion (truth down, prediction across)", title_justify="left")
-    table.add_column("")
-    for label in classes:
-        table.add_column(str(label), justify="right")
+    rows = []
     for k, (label, row) in enumerate(zip(classes, confusion, strict=True)):
-        cells = [f"[bold]{n}[/bold]" if j == k else str(n) if n else "·" for j, n in enumerate(row)]
-        table.add_row(str(label), *cells)
-    return table
+        cells = [Text(str(n), "bold") if j == k else str(n) if n else "·" for j, n in enumerate(row)]
+        rows.append([str(label), *cells])
+    return Sheet(["", *map(str, classes)], rows, "confusion (truth down, prediction across)")

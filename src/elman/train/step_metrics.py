@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from elman.train.metrics import class_figures
+from elman.train.sheet import Sheet
 from elman.train.spans import are_spans, span_f1_by_kind, span_figures
 
 MOST_ROWS = 30  # labels that the table lists, the most frequent first
@@ -68,16 +68,11 @@ def _by_label(labels: Sequence[Any], *columns: Any) -> list[dict[str, Any]]:
     return [dict(zip(names, (str(row[0]), *row[1:]), strict=True)) for row in rows]
 
 
-def label_table(by_label: Sequence[Mapping[str, Any]]) -> Table:
+def label_table(by_label: Sequence[Mapping[str, Any]]) -> Sheet:
     """Precision, recall and F1 of each label, the most frequent first."""
     frequent = sorted(by_label, key=lambda row: -row["steps"])
     listed = [row for row in frequent if row["steps"]][:MOST_ROWS]
     title = "labels" if len(listed) == len(by_label) else f"labels ({len(listed)} of {len(by_label)})"
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    for name in ("precision", "recall", "f1", "steps"):
-        table.add_column(name, justify="right")
-    for row in listed:
-        shares = (f"{row[name]:.2%}" for name in ("precision", "recall", "f1"))
-        table.add_row(row["label"], *shares, f"{row['steps']:,}")
-    return table
+    shares = ("precision", "recall", "f1")
+    rows = [[row["label"], *(f"{row[name]:.2%}" for name in shares), f"{row['steps']:,}"] for row in listed]
+    return Sheet(["", *shares, "steps"], rows, title)
