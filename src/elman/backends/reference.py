@@ -69,7 +69,7 @@ def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tenso
     restarts = None if given.resets is None else given.resets.to(given.x.device)
     if restarts is not None and lengths is not None:
         restarts = restarts & (torch.arange(len(restarts), device=lengths.device).unsqueeze(1) < lengths)
-    step = _Step(program, given)
+    step = Step(program, given)
     outputs: list[list[Tensor]] = []
     steps = range(given.x.shape[0])
     for t in reversed(steps) if given.reverse else steps:
@@ -100,8 +100,9 @@ def _restarted(
     return [torch.where(restart, i, c) for i, c in zip(initial, current, strict=True)]
 
 
-class _Step:
-    """One time step, with the parameters' gates sliced once."""
+class Step:
+    """One time step, with the parameters' gates sliced once: called with the number of the step, a row (B, W)
+    of each stream and the states (B, W) before it, the states after it."""
 
     def __init__(self, program: Program, given: Given) -> None:
         self.program = program
@@ -124,6 +125,14 @@ class _Step:
         }
 
     def __call__(self, t: int, streams: Sequence[Tensor], states: Sequence[Tensor]) -> list[Tensor]:
+        values = self.values(t, streams, states)
+        rows = states[0].shape[0]  # a state made of parameters alone has no batch yet
+        return [values[after].expand(rows, -1) for _, after in self.program.state_values]
+
+    def values(
+        self, t: int, streams: Sequence[Tensor], states: Sequence[Tensor]
+    ) -> dict[Value | None, Tensor]:
+        """Every value of the Program in that step, (B, W) each."""
         values: dict[Value | None, Tensor] = {**self.vectors}
         values.update({value: mask if mask.dim() == 2 else mask[t] for value, mask in self.masks.items()})
         for gates, tensor in zip(self.program.stream_values, streams, strict=True):
@@ -137,8 +146,7 @@ class _Step:
             else:
                 result = linear(operands[0], *self.products[node], node.count, node.heads, self.bf16)
                 values.update(zip(node.outs, _blocks(result, node.count), strict=True))
-        rows = states[0].shape[0]  # a state made of parameters alone has no batch yet
-        return [values[after].expand(rows, -1) for _, after in self.program.state_values]
+        return values
 
 
 def _blocks(tensor: Tensor, count: int) -> Sequence[Tensor]:

@@ -6,7 +6,8 @@ state (H or P), L layers, D directions (1 or 2).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -73,6 +74,9 @@ class Recurrent(Module):
     Raises:
         ArgumentError: an argument outside its range, or an unknown cell; the message names the remedy.
     """
+
+    #: what walks each layer in each direction in place of `recurrence`: `elman.nn.recording` sets it
+    walker: Callable[..., tuple[Sequence[Tensor], Sequence[Tensor]]] | None = None
 
     def __init__(
         self,
@@ -309,7 +313,8 @@ class Recurrent(Module):
         parameters: dict[str, Tensor] = {p: getattr(self, n) for p, n in zip(self._names, names, strict=True)}
         if self.weight_drop > 0.0 and self.training:
             parameters |= {n: F.dropout(parameters[n], self.weight_drop) for n in self._droppable}
-        return recurrence(
+        run = recurrence if self.walker is None else partial(self.walker, layer, direction)
+        return run(
             program,
             x,
             parameters,

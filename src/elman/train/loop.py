@@ -24,6 +24,7 @@ from elman.errors import RunError
 from elman.train.averaging import Average, triggered
 from elman.train.device import fabric_for
 from elman.train.display import Display
+from elman.train.flow_log import FlowLog
 from elman.train.learner import Learner, Step
 from elman.train.optimizers import LEARNING_RATES, create_optimizer
 from elman.train.options import TrainOptions
@@ -44,6 +45,13 @@ class Store(Protocol):
 
     def save_history(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Keep the records of the epochs."""
+
+    def save_flow(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the measurements of the gradient over time."""
+
+    def load_flow(self) -> list[dict[str, Any]]:
+        """Those that were kept."""
+        ...
 
     def load_last(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The kept state to go on from; None to begin anew."""
@@ -121,6 +129,7 @@ class _Training:
         learner.to(self.fabric.device)
         self.average = Average(learner.module)
         self.progress = Progress()
+        self.flow = None if options.flow is None else FlowLog(learner, options.flow)
         self.best: dict[str, Tensor] | None = None
         self.gradient_norm = math.nan
 
@@ -159,12 +168,16 @@ class _Training:
         self.learner.carry(under(tensors, "carried"))
         self.average.take(under(tensors, "average"))
         self.progress = Progress.from_plain(about["progress"])
+        if self.flow is not None:
+            self.flow.go_on(self.store.load_flow(), self.progress.position.step)
         if self.progress.best_epoch:
             self.best = self.store.load_best()
 
     def _keep(self) -> None:
         if self.store is None:
             return
+        if self.flow is not None:
+            self.store.save_flow(self.flow.records)
         tensors, memory = collect(self.learner.module, self.optimizer)
         tensors |= {f"carried/{name}": tensor for name, tensor in self.learner.carried().items()}
         tensors |= {f"average/{name}": tensor for name, tensor in self.average.kept().items()}
@@ -217,6 +230,8 @@ class _Training:
         rate = self.rate * factor(self.options.schedule, done, warmup=self.options.warmup, ranks=ranks)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        if self.flow is not None:
+            self.flow.before(self.module, batch, position.step, position.epoch)
         step = self.learner.step(self.module, batch)
         self.optimizer.zero_grad()
         self.fabric.backward(step.loss)

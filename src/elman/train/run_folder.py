@@ -7,6 +7,8 @@
 | vocabulary.json | the tokens, where there are any (JSON of the tokenizers library) |
 | last.safetensors | the state after the last step: weights, the optimizer's memory, random states, position |
 | metrics.jsonl | a JSON object for each epoch |
+| flow.jsonl | with `--flow`: a JSON object for each measurement of the gradient over time |
+| inspect.json | what `elman inspect` found |
 | result.json | task, settings, seconds, and the figures of each split and of the baselines |
 | learning_curve.png, README.md | a picture and a short model card |
 | other .png files | the task's own pictures of its result |
@@ -29,8 +31,8 @@ from elman.train.toml import read_toml, to_toml
 
 CONFIG, MODEL, LAST, VOCABULARY = "config.toml", "model.safetensors", "last.safetensors", "vocabulary.json"
 METRICS, RESULT, PICTURE, CARD = "metrics.jsonl", "result.json", "learning_curve.png", "README.md"
-PREDICTIONS = "predictions.csv"
-FILES = (CONFIG, MODEL, LAST, VOCABULARY, METRICS, RESULT, CARD, PREDICTIONS)
+PREDICTIONS, FLOW, INSPECTION = "predictions.csv", "flow.jsonl", "inspect.json"
+FILES = (CONFIG, MODEL, LAST, VOCABULARY, METRICS, RESULT, CARD, PREDICTIONS, FLOW, INSPECTION)
 
 
 class RunFolder:
@@ -100,6 +102,13 @@ class RunFolder:
 
     def save_history(self, history: Sequence[Mapping[str, Any]]) -> None:
         write_text(self.path / METRICS, "".join(json.dumps(record) + "\n" for record in history))
+
+    def save_flow(self, records: Sequence[Mapping[str, Any]]) -> None:
+        write_text(self.path / FLOW, "".join(json.dumps(record) + "\n" for record in records))
+
+    def load_flow(self) -> list[dict[str, Any]]:
+        path = self.path / FLOW
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
     def load_last(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         if not self._resuming:

@@ -1,0 +1,89 @@
+"""The gradient's flow: by hand on a linear recurrence, and while a network is trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+from elman import Classifier
+from elman.nn import RNN, Recurrent
+from elman.tasks.classifying.options import ClassifyOptions
+from elman.train.gradient_flow import gradient_flow
+from elman.train.run_folder import RunFolder
+
+
+def halving(factor: float = 0.5) -> nn.Module:
+    """h_t = factor · h_{t-1} + x_t, by rectified units that never rest."""
+    layer = RNN(2, 2, nonlinearity="relu")
+    for name, value in (("weight_hh_l0", factor), ("weight_ih_l0", 1.0)):
+        getattr(layer, name).data.copy_(value * torch.eye(2))
+    for name in ("bias_ih_l0", "bias_hh_l0"):
+        getattr(layer, name).data.zero_()
+    return layer
+
+
+def test_the_flow_of_a_recurrence_known_in_closed_form() -> None:
+    layer, x = halving(), torch.rand(12, 3, 2) + 0.1
+    lengths = torch.tensor([12, 5, 12])
+    [flow] = gradient_flow(layer, lambda: layer(x, lengths=lengths)[1].sum())
+    back = flow.by_lag()
+    assert back.places == list(range(12))
+    assert back.median == pytest.approx([2**0.5 * 0.5**lag for lag in range(12)])
+    assert back.low == pytest.approx(back.high)
+    assert back.count == [3] * 5 + [2] * 7
+    assert flow.by_step().count == [3] * 5 + [2] * 7
+    assert flow.reach() == 10  # 2⁻⁹ is the last above a thousandth
+    assert flow.reach(0.1) == 4
+    assert flow.plain()["reach"] == 10
+
+
+def test_a_gradient_that_is_not_finite_is_a_number_nevertheless() -> None:
+    layer, x = halving(1e10), torch.full((6, 3, 2), 1e-20)
+    [flow] = gradient_flow(layer, lambda: layer(x)[1].sum())
+    assert max(flow.by_lag().median) == pytest.approx(torch.finfo(torch.float32).max)
+    json.dumps(flow.plain(), allow_nan=False)
+
+
+def test_a_loss_that_no_layer_has_a_part_in() -> None:
+    layer = Recurrent("gru", 2, 3)
+
+    def loss() -> torch.Tensor:
+        layer(torch.randn(4, 2, 2))
+        return torch.ones((), requires_grad=True)
+
+    [flow] = gradient_flow(layer, loss)
+    assert flow.by_lag().median == [0.0] * 4
+    assert flow.reach() == 0
+
+
+def trained(flow: int | None, **options: object) -> Classifier:
+    digits = load_digits()
+    settings = {"cell": "gru", "hidden_size": 16, "epochs": 2, "dropout": 0.2, **options}
+    return Classifier(flow=flow, **settings).fit(digits.images[:400] / 16, digits.target[:400])
+
+
+def test_measuring_while_training_changes_no_weight() -> None:
+    plain, watched = (trained(flow).model_.module.state_dict() for flow in (None, 3))
+    assert all(torch.equal(plain[name], watched[name]) for name in plain)
+
+
+def test_the_run_folder_keeps_the_flow(tmp_path: Path) -> None:
+    from rich.console import Console
+
+    from elman.tasks.jobs import train
+
+    options = ClassifyOptions(data="digits", out=str(tmp_path / "run"), hidden_size=8, epochs=1, flow=10)
+    train("classify", options, Console(quiet=True))
+    records = RunFolder(tmp_path / "run").load_flow()
+    assert [record["step"] for record in records] == list(range(0, 10 * len(records), 10))
+    assert len(records) > 2
+    for record in records:
+        [layer] = record["layers"][:1]
+        assert layer["places"] == list(range(8))
+        assert all(0 < low <= high for low, high in zip(layer["low"], layer["high"], strict=True))
+        assert record["seconds"] > 0
