@@ -29,6 +29,7 @@ FLOORS = {
     "train": 4,
     "tasks": 5,
     "estimators": 6,
+    "inspect": 6,
     "cli": 7,
 }
 # The only neighbour on the same floor that may be imported: cells are written in the language of program/.
