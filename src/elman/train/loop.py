@@ -233,12 +233,14 @@ class _Training:
         if self.flow is not None:
             self.flow.before(self.module, batch, position.step, position.epoch)
         step = self.learner.step(self.module, batch)
-        self.optimizer.zero_grad()
+        self.learner.module.zero_grad()
         self.fabric.backward(step.loss)
-        norm = self._clip()
+        norm = self._clipped_norm() if self._scaled else self._norm()
         loss = step.loss if step.figure is None else step.figure
         values = torch.stack([loss.detach(), norm, *step.sums.values()]).tolist()
         self._check_finite(values[0], values[1], batches)
+        if 0.0 < self.options.clip < values[1] and not self._scaled:
+            nn.utils.clip_grads_with_norm_(self.learner.module.parameters(), self.options.clip, norm)
         self.fabric_optimizer.step()
         if self.average.begun or done >= 1.0 - self.options.average:
             self.average.add()
@@ -255,13 +257,20 @@ class _Training:
         self.average.add()
         self.display.note(f"weights are averaged from the end of epoch {len(self.progress.ranks)} on")
 
-    def _clip(self) -> Tensor:
-        if self.options.clip:
-            norm = self.fabric.clip_gradients(
-                self.module, self.fabric_optimizer, max_norm=self.options.clip, error_if_nonfinite=False
-            )
-            assert norm is not None
-            return norm.detach()
+    @property
+    def _scaled(self) -> bool:
+        """Whether gradients come scaled, as 16-bit ones do; Fabric's clipping knows by how much."""
+        return self.options.precision == "16" and self.options.clip > 0.0
+
+    def _clipped_norm(self) -> Tensor:
+        norm = self.fabric.clip_gradients(
+            self.module, self.fabric_optimizer, max_norm=self.options.clip, error_if_nonfinite=False
+        )
+        assert norm is not None
+        return norm.detach()
+
+    def _norm(self) -> Tensor:
+        """Of all gradients; they are clipped only where it is too large, which Fabric would not ask first."""
         gradients = [p.grad for p in self.learner.module.parameters() if p.grad is not None]
         return nn.utils.get_total_norm(gradients)
 
