@@ -6,6 +6,7 @@ import pytest
 
 from elman import cells
 from elman.errors import ArgumentError
+from elman.program.adjoint import adjoint
 
 
 def test_listing_of_the_lstm():
@@ -44,3 +45,30 @@ def test_cost_counts_what_the_equations_say():
 def test_cost_rejects_sizes_that_cannot_be():
     with pytest.raises(ArgumentError, match="batch: expected a whole number of 0 or more, got -1"):
         cells.RNN().program().cost(-1, 1, 1, 1)
+
+
+def test_listing_of_the_adjoint():
+    assert str(adjoint(cells.GRU().program())).splitlines() == [
+        "GRU, backward: dh', dh from above arrive",
+        "  b0 = dh' + dh from above",
+        "  b3 = b0 * z",
+        "  dxn = (b0 + -b3) * (1 - n²)",
+        "  dhn = dxn * r",
+        "  dhz = b0 * (h - n) * z * (1 - z)",
+        "  dhr = dxn * hn * r * (1 - r)",
+        "  b11 = weight_hhᵀ · [dhr dhz dhn]   product",
+        "  dh = b3 + b11",
+        "  dxr = dhr",
+        "  dxz = dhz",
+    ]
+
+
+def test_a_value_that_was_stored_without_a_name_is_shown_as_it_came():
+    assert "dho = b0 * [tanh(c')] * o * (1 - o)" in str(adjoint(cells.LSTM().program()))
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_every_adjoint_names_each_of_its_values_once(name: str):
+    lines = str(adjoint(cells.create(name).program())).splitlines()[1:]
+    named = [line.split(" = ")[0].strip() for line in lines]
+    assert len(set(named)) == len(named)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from elman.program import listing
 from elman.program.graph import Graph, Instruction, Product, Source, Value, products, results
 from elman.program.program import Program
 from elman.program.symbols import Symbol, Symbolic, apply
@@ -19,17 +20,22 @@ _MATH = Symbolic()
 
 @dataclass(frozen=True, eq=False)
 class Adjoint:
-    """An adjoint step and what it needs from the forward pass.
+    """An adjoint step and what it needs from the forward pass; `print` shows its listing.
 
+    program: whose adjoint it is.
     graph: outputs are `carry` (state before the step), `stream`, `product` (name: its number in the forward
         Graph) and `vector` (to be summed over rows and steps).
     saved: forward values to store at every step; an input `forward` with name "i" is the i-th of them.
     operands: for each forward product, where its operand stands in the backward pass.
     """
 
+    program: Program
     graph: Graph
     saved: tuple[Value, ...]
     operands: tuple[Source, ...]
+
+    def __str__(self) -> str:
+        return listing.backward(self)
 
 
 def adjoint(program: Program, all_states: bool = False) -> Adjoint:
@@ -43,7 +49,7 @@ def adjoint(program: Program, all_states: bool = False) -> Adjoint:
     derivation = _Derivation(program, saved, all_states)
     derivation.derive()
     operands = tuple(derivation.source_of(node.operands[0]) for node in products(program.graph))
-    return Adjoint(derivation.graph, saved, operands)
+    return Adjoint(program, derivation.graph, saved, operands)
 
 
 def _choose_saved(program: Program, needed: set[Value]) -> tuple[Value, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from elman.program.graph import Graph, Instruction, Node, Product, Source, Value
+from elman.program.graph import Graph, Instruction, Node, Product, Source, Value, products, results
 
 if TYPE_CHECKING:
+    from elman.program.adjoint import Adjoint
     from elman.program.program import Program
 
 _SUM, _PRODUCT, _SIGN, _CALL = 1, 2, 3, 4
@@ -29,6 +30,50 @@ def listing(program: Program) -> str:
     if linear:
         lines.append(f"  linear and elementwise in {', '.join(linear)}")
     return "\n".join(lines)
+
+
+def backward(adjoint: Adjoint) -> str:
+    """The adjoint step: dv is the gradient of v, and a prime means after the step, as in the listing."""
+    program, graph = adjoint.program, adjoint.graph
+    names = {value: value.name or _kept(adjoint, source) for source, value in graph.inputs.items()}
+    also = []
+    for source, value in graph.outputs.items():
+        name = "d" + _differentiated(program, source)
+        if value in names:
+            also.append(f"  {name} = {names[value]}")
+        elif name not in names.values():
+            names[value] = name
+    for number, value in enumerate(value for node in graph.nodes for value in results(node)):
+        names.setdefault(value, f"b{number}")
+
+    def name_of(value: Value) -> str:
+        return names[value]
+
+    def infix(graph: Graph, node: Instruction) -> tuple[str, int]:
+        return _expression(graph, node, name_of, "infix")
+
+    arriving = ", ".join(names[v] for s, v in graph.inputs.items() if s.kind in ("carry", "gradient"))
+    lines = [f"{program.name}, backward: {arriving} arrive"]
+    for left, expression, is_product in _statements(graph, name_of, infix):
+        lines.append(f"  {left} = {expression}" + ("   product" if is_product else ""))
+    return "\n".join(lines + also)
+
+
+def _kept(adjoint: Adjoint, source: Source) -> str:
+    """A nameless value of the forward step that was stored, as its expression in brackets."""
+    graph = adjoint.program.graph
+    node = graph.producers()[adjoint.saved[int(source.name)]]
+    assert isinstance(node, Instruction)
+    return f"[{_infix(graph, node)[0]}]"
+
+
+def _differentiated(program: Program, source: Source) -> str:
+    """The name of the forward value whose gradient leaves an adjoint step as that output."""
+    if source.kind == "product":
+        return _plain(list(products(program.graph))[int(source.name)].outs[source.gate])
+    if source.kind == "carry":
+        return source.name
+    return _plain(program.graph.inputs[source]) if source in program.graph.inputs else source.name
 
 
 def _recurs(program: Program, group: tuple[str, ...]) -> bool:
