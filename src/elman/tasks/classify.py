@@ -14,7 +14,7 @@ import polars as pl
 from rich.console import RenderableType
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
+from torch import Tensor, nn
 
 from elman.data import Examples, Sequences, Splits, Vocabulary
 from elman.data.arrays import examples_of
@@ -168,7 +168,17 @@ class Classify(Task[ClassifyOptions, Examples]):
         if isinstance(inputs, TextInputs) and options.word_vectors is not None:
             assert isinstance(module.body.input, nn.Embedding)
             model.notes += (take_vectors(module.body.input, inputs, Path(options.word_vectors)),)
-        return model, ClassifyLearner(model, splits, options)
+        return model, self.learner(model, splits, options)
+
+    def learner(self, model: Model, splits: Splits[Examples], options: ClassifyOptions) -> ClassifyLearner:
+        return ClassifyLearner(model, splits, options)
+
+    def seen(self, model: Model, batch: Any) -> Tensor | list[list[str]]:
+        inputs = model.parts["inputs"]
+        if not isinstance(inputs, TextInputs):
+            return batch[0]
+        listing = inputs.vocabulary.listing()
+        return [[listing[token] for token in row] for row in batch[0].tolist()]
 
     def _inputs(self, options: ClassifyOptions, train: Examples) -> tuple[Inputs, str | None]:
         """What the network reads, and the vocabulary as JSON where that is text."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 from rich.console import RenderableType
+from torch import Tensor
 
 from elman.cells import Cell
 from elman.data import Splits
@@ -152,7 +153,13 @@ class Forecast(Task[ForecastOptions, Windows]):
         held = splits.valid or splits.train
         about["until"] = (panel.first + held.stops - 1 + held.horizon).tolist()
         model = _model(about, options, features, cell_of(options))
-        return model, ForecastLearner(model, splits, options)
+        return model, self.learner(model, splits, options)
+
+    def learner(self, model: Model, splits: Splits[Windows], options: ForecastOptions) -> ForecastLearner:
+        return ForecastLearner(model, splits, options)
+
+    def seen(self, model: Model, batch: Any) -> Tensor:
+        return batch.history.transpose(0, 1)
 
     def rebuild(self, about: Mapping[str, Any], vocabulary: str | None) -> Model:
         options = from_mapping(ForecastOptions, about["options"], origin="the saved options")

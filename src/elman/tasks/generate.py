@@ -181,7 +181,15 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
         cell = cell_of(options)
         module = _network(len(codec), cell, options)
         model = Model(module, about, vocabulary, {"codec": codec, "cell": cell})
-        return model, GenerateLearner(model, splits, options)
+        return model, self.learner(model, splits, options)
+
+    def learner(self, model: Model, splits: Splits, options: GenerateOptions) -> GenerateLearner:
+        valid = None if splits.valid is None else _tokens(model, splits.valid)
+        return GenerateLearner(model, Splits(_tokens(model, splits.train), valid), options)
+
+    def seen(self, model: Model, batch: Any) -> list[list[str]]:
+        listing = model.parts["codec"].listing
+        return [[listing[token] for token in row] for row in batch[0].tolist()]
 
     def rebuild(self, about: Mapping[str, Any], vocabulary: str | None) -> Model:
         options = from_mapping(GenerateOptions, about["options"], origin="the saved options")

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from rich.console import RenderableType
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from elman.data import Sequences, Splits
 from elman.data.checks import check_finite
@@ -27,7 +28,7 @@ from elman.tasks.network import cell_of
 from elman.tasks.tagging.baselines import one_label_baselines, several_label_baselines
 from elman.tasks.tagging.labels import StepLabels
 from elman.tasks.tagging.model import coded, counts_of, model_of, said
-from elman.tasks.tagging.network import TagLearner, TagNetwork
+from elman.tasks.tagging.network import Coded, TagLearner, TagNetwork
 from elman.tasks.tagging.options import TagOptions, check_choices
 from elman.tasks.task import Model, Task, saved_cell
 from elman.tasks.token_inputs import TokenInputs
@@ -207,9 +208,23 @@ class Tag(Task[TagOptions, Tagged]):
             "vocabulary": None if vocabulary is None else sha256(vocabulary.encode()),
         }
         model = model_of(about, vocabulary, inputs, labels, cell_of(options), options)
-        network = cast(TagNetwork, model.module)
-        held = None if valid is None else coded(valid, inputs, labels)
-        return model, TagLearner(network, known, held, options)
+        return model, self._learner(model, known, valid, options)
+
+    def learner(self, model: Model, splits: Splits[Tagged], options: TagOptions) -> TagLearner:
+        known = coded(splits.train, model.parts["inputs"], model.parts["labels"])
+        return self._learner(model, known, splits.valid, options)
+
+    def _learner(self, model: Model, train: Coded, valid: Tagged | None, options: TagOptions) -> TagLearner:
+        held = None if valid is None else coded(valid, model.parts["inputs"], model.parts["labels"])
+        return TagLearner(cast(TagNetwork, model.module), train, held, options)
+
+    def seen(self, model: Model, batch: Any) -> Tensor | list[list[str]]:
+        inputs, read = model.parts["inputs"], batch[0]
+        if not isinstance(inputs, TokenInputs):
+            return read
+        listing = inputs.words.listing()
+        words = [listing[word] for word in read.words.tolist()]
+        return [[words[place] for place in row] for row in read.place.tolist()]
 
     def rebuild(self, about: Mapping[str, Any], vocabulary: str | None) -> Model:
         options = from_mapping(TagOptions, about["options"], origin="the saved options")

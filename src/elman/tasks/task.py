@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import polars as pl
 from rich.console import RenderableType
-from torch import nn
+from torch import Tensor, nn
 
 from elman.cells import Cell, create
 from elman.data import Splits
@@ -67,6 +67,15 @@ class Task(ABC, Generic[O, D]):
     @abstractmethod
     def prepare(self, options: O, splits: Splits[D]) -> tuple[Model, Learner]:
         """A new model and its learner; every check of the data has passed once this returns."""
+
+    @abstractmethod
+    def learner(self, model: Model, splits: Splits[D], options: O) -> Learner:
+        """A learner of the model as it is, on these data: what `prepare` gives, or for a saved model."""
+
+    def seen(self, model: Model, batch: Any) -> Tensor | list[list[str]] | None:
+        """What a fetched batch holds for people: (T, B, F) numbers, or T rows of B tokens; None: what the
+        recurrent layers read."""
+        return None
 
     @abstractmethod
     def rebuild(self, about: Mapping[str, Any], vocabulary: str | None) -> Model:
