@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
@@ -280,10 +281,15 @@ def _generate(given: list[str]) -> int:
 
     pieces = generate(**vars(options))
     sys.stdout.write(options.prompt)
+    characters, began = 0, time.perf_counter()
     for piece in pieces:
         sys.stdout.write(piece)
         sys.stdout.flush()
+        characters += len(piece)
+    seconds = time.perf_counter() - began
     print()
+    rate = f"{characters / max(seconds, 1e-9):,.0f} a second"
+    print(f"{characters:,} characters in {seconds:.1f} s, {rate}", file=sys.stderr)
     return 0
 
 

@@ -109,7 +109,7 @@ class Step:
         self.bf16 = given.bf16
         parameters = given.parameters
         self.products = {
-            node: _gates(program, node, parameters)
+            node: product_rows(program, node, parameters)
             for node in program.graph.nodes
             if isinstance(node, Product)
         }
@@ -153,7 +153,9 @@ def _blocks(tensor: Tensor, count: int) -> Sequence[Tensor]:
     return (tensor,) if count == 1 else tensor.chunk(count, -1)
 
 
-def _gates(program: Program, node: Product, parameters: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
+def product_rows(
+    program: Program, node: Product, parameters: Mapping[str, Tensor]
+) -> tuple[Tensor, Tensor | None]:
     """The rows of the weight and bias that a product uses."""
     weight = parameters[node.weight]
     gates = program.parameter(node.weight).gates

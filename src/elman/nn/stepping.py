@@ -1,21 +1,22 @@
-"""One step at a time through a stack of layers, for what writes or listens: no checks, no gradients."""
+"""One step at a time of one sequence through a stack of layers, for what writes or listens: no gradients."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
-from elman.backends import torch_kernels
+from elman.backends.single import SingleStep
 from elman.errors import wrong
+from elman.nn import regularisers
 from elman.nn.recurrent import Recurrent
+
+States = list[list[np.ndarray]]  # (W,) each: of each layer, in the cell's order
 
 
 class Stepper:
     """`layers`, in evaluation, as a function of one step; weights are those at the time of making.
-
-    Where torch has the cell as a kernel of one step, that runs: at few sequences a step is mostly what is
-    called around its arithmetic, and the engine would pack the weights for it anew.
 
     Raises `ArgumentError` for layers that read from the end too.
     """
@@ -23,29 +24,34 @@ class Stepper:
     def __init__(self, layers: Recurrent) -> None:
         if layers.bidirectional:
             raise wrong("layers", expected="layers that read one way", got=layers)
-        self.layers = layers
         names = [parameter.name for parameter in layers.program.parameters]
-        self.weights = [dict(zip(names, weights, strict=True)) for weights in layers.all_weights]
-        plain = layers.running_program is layers.program
-        self.kernel = torch_kernels.step_of(layers.program) if plain else None
+        program = layers.running_program
+        self._steps = [
+            SingleStep(program, dict(zip(names, weights, strict=True)), _masks(layers, layer, weights[0]))
+            for layer, weights in enumerate(layers.all_weights)
+        ]
 
-    def __call__(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """(the last layer's output (B, D), the state after) of x (B, I) and the state before, as `Recurrent`
-        takes and gives it; None: the first one."""
-        if self.kernel is None or state is None:
-            steps, state = self.layers(x.unsqueeze(0), state)
-            return steps[0], state
-        return self._kernel_step(x, state if isinstance(state, list) else self._by_layer(state))
+    @staticmethod
+    def states(state: Any) -> States:
+        """The final state of a call of the layers on one sequence (B = 1), in which form it goes on."""
+        tensors: tuple[Tensor, ...] = state if isinstance(state, tuple) else (state,)
+        arrays = [tensor.detach().cpu().numpy() for tensor in tensors]
+        return [[array[layer, 0] for array in arrays] for layer in range(len(arrays[0]))]
 
-    def _by_layer(self, state: Any) -> list[list[Tensor]]:
-        """The states of each layer, in which form they are carried from here on."""
-        tensors = state if isinstance(state, tuple) else (state,)
-        return [[tensor[layer] for tensor in tensors] for layer in range(self.layers.num_layers)]
-
-    def _kernel_step(self, x: Tensor, states: list[list[Tensor]]) -> tuple[Tensor, Any]:
-        assert self.kernel is not None
+    def __call__(self, x: np.ndarray, states: States) -> tuple[np.ndarray, States]:
+        """(the last layer's output (D,), the states after) of x (I,) and the states before."""
         after = []
-        for weights, before in zip(self.weights, states, strict=True):
-            after.append(list(self.kernel(x, before, weights)))
+        for step, before in zip(self._steps, states, strict=True):
+            after.append(step(x, before))
             x = after[-1][0]
         return x, after
+
+
+def _masks(layers: Recurrent, layer: int, like: Tensor) -> dict[str, Tensor]:
+    """Those that hold at every step of an evaluation, (W,), by name."""
+    program = layers.running_program
+    masks = regularisers.draw_masks(
+        program, (1, 1), layers._sizes(layer), like, dropout=0.0, mode="sequence",
+        zoneout=layers.zoneout, training=False,
+    )  # fmt: skip
+    return {name: mask[0] for name, mask in masks.items()}

@@ -6,15 +6,21 @@ of an embedding, D features of a step's output.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from elman.backends.single import as_columns
 from elman.cells import Cell
 from elman.tasks.network import recurrent_layers
 from elman.train.options import TrainOptions
 
+#: a step's output (D,) to a score for each token (V,): its log-probability, up to a constant
+Scorer = Callable[[np.ndarray], np.ndarray]
 State = Any  # a tensor, or a tuple of them, as elman.nn.Recurrent gives it
 
 
@@ -80,9 +86,17 @@ class Softmax(nn.Module):
         scores = self.scores(self.projection(steps)).flatten(0, 1)
         return F.cross_entropy(scores, y.flatten(), reduction="none").view_as(y)
 
-    def log_probabilities(self, steps: Tensor) -> Tensor:
-        """(B, V) of steps (B, D)."""
-        return F.log_softmax(self.scores(self.projection(steps)), dim=1)
+    def scorer(self) -> Scorer:
+        """With the weights as they are now, and without what is called around them in torch."""
+        layers = [self.scores] if isinstance(self.projection, nn.Identity) else [self.projection, self.scores]
+        weights = [(as_columns(layer.weight), layer.bias.detach().cpu().numpy().copy()) for layer in layers]
+
+        def score(step: np.ndarray) -> np.ndarray:
+            for weight, bias in weights:
+                step = weight @ step + bias
+            return step
+
+        return score
 
 
 class AdaptiveSoftmax(nn.Module):
@@ -99,9 +113,15 @@ class AdaptiveSoftmax(nn.Module):
         """-log p(y) (T, B) of steps (T, B, D)."""
         return -self.clusters(steps.flatten(0, 1), y.flatten()).output.view_as(y)
 
-    def log_probabilities(self, steps: Tensor) -> Tensor:
-        """(B, V) of steps (B, D)."""
-        return self.clusters.log_prob(steps)
+    def scorer(self) -> Scorer:
+        """With the weights as they are."""
+        place = self.clusters.head.weight.device
+
+        def score(step: np.ndarray) -> np.ndarray:
+            with torch.inference_mode():
+                return self.clusters.log_prob(torch.from_numpy(step)[None].to(place))[0].cpu().numpy()
+
+        return score
 
 
 def locked_dropout(steps: Tensor, rate: float, training: bool) -> Tensor:
