@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import math
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +21,7 @@ from elman.tasks.generate import TASK
 from elman.tasks.generating.network import AdaptiveSoftmax
 from elman.tasks.generating.ngrams import NGrams
 from elman.tasks.generating.options import GenerateOptions
-from elman.tasks.generating.perplexity import token_losses
+from elman.tasks.generating.perplexity import mean_loss, token_losses
 from elman.tasks.generating.writing import Writer, generate
 from elman.train.loop import fit
 from elman.train.run_folder import RunFolder
@@ -118,6 +120,28 @@ def test_the_state_is_carried(fitted: elman.LanguageModel) -> None:
     np.testing.assert_allclose(found[:1000], expected[:1000], atol=1e-5)
     np.testing.assert_allclose(found, expected, atol=5e-2)  # the later streams have read less before
     assert found.mean() == pytest.approx(expected.mean(), abs=1e-3)
+    assert mean_loss(fitted.model_.module, tokens) == pytest.approx(found.mean(dtype=np.float64), rel=1e-9)
+
+
+def test_texts_to_measure_are_cut_once(
+    fitted: elman.LanguageModel, text: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file's tokens are a store; those of a text in memory stay there, and both are the same."""
+    first = fitted.perplexity(text)
+    assert first == fitted.perplexity(TEXT)
+    measured: list[Tokens] = []
+
+    def noted(module: Any, tokens: Tokens) -> float:
+        measured.append(tokens)
+        return mean_loss(module, tokens)
+
+    monkeypatch.setattr("elman.tasks.generate.mean_loss", noted)
+    monkeypatch.setattr("elman.data.store._write", None)
+    assert fitted.perplexity(text) == first
+    assert isinstance(measured[0].values, np.memmap)
+    monkeypatch.undo()
+    text.write_text(TEXT + "the end\n")
+    assert fitted.perplexity(text) == fitted.perplexity(TEXT + "the end\n") != first
 
 
 def test_training_carries_the_state_and_cuts_the_gradient(text: Path) -> None:
@@ -223,13 +247,39 @@ def test_words_come_back_as_text() -> None:
     assert set(written.split()) <= set(model.vocabulary_)
 
 
-def test_notes_are_a_text() -> None:
-    tune = " ".join(["C4", "D4", "E4", "C4", "E4", "G4", "G4"] * 60)
-    model = elman.LanguageModel(
-        **{**SMALL, "epochs": 8}, tokens="whitespace", learning_rate=0.02, dropout=0.0
-    ).fit([tune, tune])
-    assert model.perplexity(tune) < 1.5
-    assert "".join(model.generate("C4 D4", length=5, temperature=0)) == " E4 C4 E4 G4 G4"
+@pytest.mark.data
+def test_a_melody_is_a_text(
+    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The upper voice of Bach's chorales as names of notes, a line for each chorale, on the command line."""
+    monkeypatch.setenv("COLUMNS", "200")
+    packed = data_folder / "jsb_chorales" / "jsb-chorales-quarter.json.gz"
+    chorales = json.loads(gzip.decompress(packed.read_bytes()))
+    (tmp_path / "melodies").mkdir()
+    for part, count in (("train", 80), ("valid", 20), ("test", 20)):
+        lines = [" ".join(note(max(chord, default=0)) for chord in piece) for piece in chorales[part][:count]]
+        (tmp_path / "melodies" / f"{part}.txt").write_text("\n".join(lines) + "\n")
+    run = str(tmp_path / "run")
+    options = ["--hidden", "32", "--embedding-size", "16", "--epochs", "12", "--learning-rate", "0.02"]
+    data = str(tmp_path / "melodies")
+    given = ["train", "generate", "--data", data, "--tokens", "whitespace", "--out", run, *options]
+    assert call(*given) == 0
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["test"]["perplexity"] < 0.7 * result["baselines"]["unigram"]["perplexity"]
+    capsys.readouterr()
+    assert call("generate", run, "--prompt", "G4 A4 B4", "--length", "40", "--seed", "1") == 0
+    written = capsys.readouterr().out
+    assert written.startswith("G4 A4 B4")
+    assert set(written.split()) <= {note(number) for number in range(128)}
+    assert call("generate", run, "--prompt", "G4 H4") == 2
+    expected = "prompt: expected words that the model knows, got unknown ones: 'H4'."
+    assert expected in capsys.readouterr().err
+
+
+def note(number: int) -> str:
+    """The name of a MIDI note, 60 being C4; "rest" for 0."""
+    names = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+    return f"{names[number % 12]}{number // 12 - 1}" if number else "rest"
 
 
 def test_saved_and_loaded_it_says_the_same(fitted: elman.LanguageModel, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from elman.data.codec import UNKNOWN, Codec
-from elman.data.cutting import Cutting, Passage, Tokens, coded_blocks, smallest_type
+from elman.data.cutting import Cutting, Passage, Tokens, coded_blocks, in_memory, smallest_type
 from elman.data.remote import cache_folder
 from elman.data.texts import Text, text_file
 from elman.data.tokens import Vocabulary
@@ -75,6 +75,21 @@ def stored(texts: Mapping[str, Text], cutting: Cutting, folder: Path | None = No
     return open_store(place)
 
 
+def stored_by(passage: Passage, codec: Codec) -> Tokens:
+    """The tokens of a whole text by a vocabulary that there is already, as a store in the cache; made if it
+    is not there yet, or the text has changed. A text that is in no file of its own stays in memory.
+    """
+    if passage.text.file is None or passage != Passage(passage.text):
+        return in_memory(passage, codec)
+    texts, cutting = {"train": passage.text}, Cutting(codec.kind, valid_share=0.0, test_share=0.0)
+    place = _cached(texts, cutting, codec.vocabulary.to_json())
+    try:
+        return open_store(place, texts, cutting).parts["train"]
+    except DataError:
+        _write(place, texts, cutting, codec)
+    return open_store(place).parts["train"]
+
+
 def open_store(
     folder: Path, texts: Mapping[str, Text] | None = None, cutting: Cutting | None = None
 ) -> TokenStore:
@@ -102,10 +117,11 @@ def open_store(
     return TokenStore(parts, codec, was, about["fingerprint"], str(folder))
 
 
-def _cached(texts: Mapping[str, Text], cutting: Cutting) -> Path:
-    """The folder for these sources, wherever they stand, and this cutting."""
-    about = [(part, str(text.file or text.name)) for part, text in texts.items()]
-    key = hashlib.sha256(json.dumps([about, dataclasses.asdict(cutting)]).encode()).hexdigest()
+def _cached(texts: Mapping[str, Text], cutting: Cutting, vocabulary: str = "") -> Path:
+    """The folder for these sources, wherever they stand, this cutting and a vocabulary that is given."""
+    sources = [(part, str(text.file or text.name)) for part, text in texts.items()]
+    about = [sources, dataclasses.asdict(cutting), *([vocabulary] if vocabulary else [])]
+    key = hashlib.sha256(json.dumps(about).encode()).hexdigest()
     stem = "".join(c if c.isalnum() else "-" for c in Path(texts["train"].name).name.split(".")[0])
     return cache_folder() / "tokens" / f"{stem[:40]}-{key[:16]}"
 
@@ -148,8 +164,8 @@ def _differences(was: Cutting, wanted: Cutting) -> str:
     return ", ".join(f"{name} {old[name]!r}, not {new[name]!r}" for name in old if old[name] != new[name])
 
 
-def _write(folder: Path, texts: Mapping[str, Text], cutting: Cutting) -> None:
-    """Cut the texts into a folder beside, then put it in place."""
+def _write(folder: Path, texts: Mapping[str, Text], cutting: Cutting, codec: Codec | None = None) -> None:
+    """Cut the texts into a folder beside, then put it in place; without a codec its vocabulary is learned."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     shutil.rmtree(beside, ignore_errors=True)
@@ -157,7 +173,7 @@ def _write(folder: Path, texts: Mapping[str, Text], cutting: Cutting) -> None:
     try:
         sources = {part: {**text.identity(), "sha256": text.sha256()} for part, text in texts.items()}
         passages = cutting.cut(texts)
-        codec = Codec(cutting.vocabulary(passages["train"]), cutting.tokens)
+        codec = codec or Codec(cutting.vocabulary(passages["train"]), cutting.tokens)
         (beside / VOCABULARY).write_text(codec.vocabulary.to_json())
         kind, sha = smallest_type(len(codec)), hashlib.sha256()
         parts = {part: _write_part(beside, part, kind, passages[part], codec, sha) for part in passages}

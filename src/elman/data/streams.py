@@ -57,11 +57,10 @@ def evaluation_windows(
     own = -(-predicted // streams)
     begins = own * np.arange(streams)
     first = np.maximum(begins - LEAD, 0)
-    time = np.arange(own + int((begins - first).max(initial=0)))[:, None]
-    place = np.minimum(first + time, predicted - 1)
-    counts = (first + time >= begins) & (first + time < np.minimum(begins + own, predicted))
-    for t in range(0, len(time), steps):
-        at = place[t : t + steps]
-        here = counts[t : t + steps]
+    longest = own + int((begins - first).max(initial=0))
+    for t in range(0, longest, steps):
+        time = first + np.arange(t, min(t + steps, longest))[:, None]
+        at = np.minimum(time, predicted - 1)
+        here = (time >= begins) & (time < np.minimum(begins + own, predicted))
         x, y = (torch.from_numpy(values[at + k].astype(np.int64)) for k in (0, 1))
         yield x, y, None if here.all() else torch.from_numpy(here)

@@ -18,7 +18,7 @@ from elman.data import Splits, Vocabulary
 from elman.data.codec import Codec
 from elman.data.corpora import read_corpus
 from elman.data.cutting import Cutting, Passage, Tokens, in_memory
-from elman.data.store import is_store, open_store, stored
+from elman.data.store import is_store, open_store, stored, stored_by
 from elman.data.texts import Text, text_file, text_given
 from elman.errors import DataError, wrong
 from elman.tasks.estimator import Estimator
@@ -26,7 +26,7 @@ from elman.tasks.generating.learner import GenerateLearner
 from elman.tasks.generating.network import LanguageNetwork
 from elman.tasks.generating.ngrams import NGrams
 from elman.tasks.generating.options import GenerateOptions
-from elman.tasks.generating.perplexity import by_context, text_figures, token_losses
+from elman.tasks.generating.perplexity import by_context, mean_loss, text_figures, token_losses
 from elman.tasks.generating.writing import Writer
 from elman.tasks.network import cell_of
 from elman.tasks.task import Model, Task, saved_cell
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COUNTED = 5_000_000  # training tokens from which the n-gram baselines learn
+BLOCK = 1_000_000  # tokens that they are measured on at a time
 
 
 class LanguageModel(Estimator):
@@ -201,20 +202,23 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
 
     def figures(self, model: Model, part: Tokens | Passage) -> dict[str, Any]:
         tokens = _tokens(model, part)
-        return text_figures(token_losses(model.module, tokens), tokens)
+        return text_figures(mean_loss(model.module, tokens), tokens)
 
     def baselines(
         self, model: Model, part: Tokens | Passage, train: Tokens | Passage | None
     ) -> dict[str, dict[str, Any]]:
         tokens, size = _tokens(model, part), model.about["tokens"]
         counts = np.array(model.about["counts"]) + 1.0
-        unigram = -np.log(counts / counts.sum())[tokens.values[1:]]
+        nats = -np.log(counts / counts.sum())
+        blocks = range(1, len(tokens), BLOCK)
+        total = sum(float(nats[tokens.values[at : at + BLOCK]].sum()) for at in blocks)
+        unigram = total / (len(tokens) - 1)
         found = {"unigram": text_figures(unigram, tokens)}
         if isinstance(train, Tokens):
             order = 5 if size < 1_000 else 3
             began = time.perf_counter()
             ngrams = NGrams(np.asarray(train.values[:COUNTED]), size, order)
-            figures = text_figures(ngrams.losses(np.asarray(tokens.values)), tokens)
+            figures = text_figures(ngrams.mean_loss(tokens.values, BLOCK), tokens)
             found[f"{order}-gram"] = {**figures, "seconds": time.perf_counter() - began}
         return found
 
@@ -313,7 +317,7 @@ def _network(tokens: int, cell: Any, options: GenerateOptions) -> LanguageNetwor
 
 def _tokens(model: Model, part: Tokens | Passage) -> Tokens:
     """A part as tokens of the model; raises `DataError` where there is nothing to predict."""
-    tokens = part if isinstance(part, Tokens) else in_memory(part, model.parts["codec"])
+    tokens = part if isinstance(part, Tokens) else stored_by(part, model.parts["codec"])
     return _checked(Splits(tokens)).train
 
 

@@ -45,3 +45,9 @@ def test_the_chances_of_all_tokens_are_one() -> None:
     for context in ([0, 1], [3, 3], [2, 0]):
         each = [math.exp(-counted.losses(np.array([*context, token]))[-1]) for token in range(SIZE)]
         assert sum(each) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 7, 24, 100])
+def test_the_mean_taken_block_by_block(block: int) -> None:
+    counted, other = NGrams(np.array(tokens(60, 0)), SIZE, 3), np.array(tokens(25, 1))
+    assert counted.mean_loss(other, block) == pytest.approx(counted.losses(other).mean())

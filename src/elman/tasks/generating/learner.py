@@ -14,7 +14,7 @@ from elman.data.cutting import Tokens
 from elman.data.streams import Window, read_window, windows
 from elman.tasks.generating.network import State, detached, joined_state, state_tensors
 from elman.tasks.generating.options import GenerateOptions
-from elman.tasks.generating.perplexity import bits_a_nat, token_losses
+from elman.tasks.generating.perplexity import bits_a_nat, mean_loss
 from elman.tasks.task import Model
 from elman.train.durable import sha256
 from elman.train.learner import Learner, Step
@@ -66,7 +66,7 @@ class GenerateLearner(Learner):
     def validate(self, module: nn.Module) -> dict[str, float]:
         if self.valid is None:
             return {}
-        loss = float(token_losses(module, self.valid).mean(dtype=np.float64))
+        loss = mean_loss(module, self.valid)
         return {"loss": loss, "bits_per_character": loss * bits_a_nat(self.valid)}
 
     def rank(self, train: Mapping[str, float], valid: Mapping[str, float]) -> tuple[float, ...]:

@@ -67,6 +67,15 @@ class NGrams:
             context = self._longer(context, tokens, length)
         return -np.log(probability[1:])
 
+    def mean_loss(self, tokens: np.ndarray, block: int) -> float:
+        """The mean of `losses`, taken of `block` tokens at a time."""
+        before = len(self.orders)  # tokens that the first of a block is read with, and one to begin at
+        total = 0.0
+        for at in range(1, len(tokens), block):
+            losses = self.losses(np.asarray(tokens[max(at - before, 0) : at + block]))
+            total += float(losses[min(at, before) - 1 :].sum())
+        return total / (len(tokens) - 1)
+
 
 def _found(sorted_values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """The place of each wanted value; -1 where it is not."""

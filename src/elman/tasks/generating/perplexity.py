@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,22 +19,37 @@ DRAWN = 200  # tokens of context that are looked at
 
 def token_losses(module: nn.Module, tokens: Tokens) -> np.ndarray:
     """The loss (N - 1,) of each token but the first, in nats, with all that stands before it read."""
-    module.eval()
-    device = next(module.parameters()).device
-    predicted = len(tokens) - 1
-    streams = min(32, max(predicted // 2_000, 1))
-    steps = min(max(SCORES // (streams * len(tokens.codec)), 1), 256)
+    predicted, streams = len(tokens) - 1, _streams(tokens)
     losses = np.zeros((streams, -(-predicted // streams)), dtype=np.float32)
-    filled, state = np.zeros(streams, dtype=np.int64), None
-    with torch.inference_mode():
-        for x, y, counts in evaluation_windows(tokens.values, streams, steps):
-            found, _, _, state = module(x.to(device), y.to(device), state)
-            found = found.float().cpu().numpy()
-            for stream in range(streams):
-                own = found[:, stream] if counts is None else found[counts[:, stream].numpy(), stream]
-                losses[stream, filled[stream] : filled[stream] + len(own)] = own
-                filled[stream] += len(own)
+    filled = np.zeros(streams, dtype=np.int64)
+    for found, counts in _windows(module, tokens):
+        for stream in range(streams):
+            own = found[counts[:, stream], stream]
+            losses[stream, filled[stream] : filled[stream] + len(own)] = own
+            filled[stream] += len(own)
     return np.concatenate([row[:count] for row, count in zip(losses, filled, strict=True)])
+
+
+def mean_loss(module: nn.Module, tokens: Tokens) -> float:
+    """The mean of `token_losses`, which are never all held at a time."""
+    total = sum(float(found[counts].sum(dtype=np.float64)) for found, counts in _windows(module, tokens))
+    return total / (len(tokens) - 1)
+
+
+def _streams(tokens: Tokens) -> int:
+    return min(32, max((len(tokens) - 1) // 2_000, 1))
+
+
+def _windows(module: nn.Module, tokens: Tokens) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(losses (T, B) float32, which of them count (T, B)) of one window of the streams after the other."""
+    module.eval()
+    device, streams, state = next(module.parameters()).device, _streams(tokens), None
+    steps = min(max(SCORES // (streams * len(tokens.codec)), 1), 256)
+    for x, y, counts in evaluation_windows(tokens.values, streams, steps):
+        with torch.inference_mode():
+            found, _, _, state = module(x.to(device), y.to(device), state)
+            losses = found.float().cpu().numpy()
+        yield losses, np.ones(losses.shape, dtype=bool) if counts is None else counts.numpy()
 
 
 def bits_a_nat(tokens: Tokens) -> float:
@@ -41,9 +57,8 @@ def bits_a_nat(tokens: Tokens) -> float:
     return len(tokens) / max(tokens.characters, 1) / math.log(2)
 
 
-def text_figures(losses: np.ndarray, tokens: Tokens) -> dict[str, Any]:
-    """As tables show them: `losses` in nats, of the tokens but the first."""
-    loss = float(losses.mean(dtype=np.float64))
+def text_figures(loss: float, tokens: Tokens) -> dict[str, Any]:
+    """As tables show them: `loss` in nats, the mean over the tokens but the first."""
     perplexity = math.exp(min(loss, 700.0))
     bits = loss * bits_a_nat(tokens)
     return {"loss": loss, "perplexity": perplexity, "bits_per_character": bits, "tokens": len(tokens)}
