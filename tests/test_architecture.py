@@ -30,7 +30,8 @@ FLOORS = {
     "tasks": 5,
     "estimators": 6,
     "inspect": 6,
-    "cli": 7,
+    "reporting": 7,
+    "cli": 8,
 }
 # The only neighbour on the same floor that may be imported: cells are written in the language of program/.
 NEIGHBOURS = {("cells", "program"), ("backends", "_engine")}

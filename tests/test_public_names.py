@@ -16,7 +16,7 @@ CELLS = """
     GRU IndRNN Jordan LRU LSTM LiGRU MGU MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU RNN SLSTM SRU
 """
 PUBLIC = {
-    "elman": "Cell Classifier Forecaster LanguageModel Tagger cells explain load nn",
+    "elman": "Cell Classifier Forecaster LanguageModel Tagger cells compare explain load nn report",
     "elman.nn": "CRF GRU GRUCell LSTM LSTMCell RNN RNNCell CellLayer Recurrent IndRNN Jordan LRU LiGRU MGU "
     "MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU SLSTM SRU",
     "elman.cells": "Cell State create names options register unregister variants"

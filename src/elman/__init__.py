@@ -15,10 +15,17 @@ if TYPE_CHECKING:
     from elman.estimators import LanguageModel as LanguageModel
     from elman.estimators import Tagger as Tagger
     from elman.estimators import load as load
+    from elman.reporting import compare as compare
+    from elman.reporting import report as report
 
 __version__ = "0.1.0"
 
-_PLACES = {"Cell": "elman.cells", "explain": "elman.backends"}
+_PLACES = {
+    "Cell": "elman.cells",
+    "compare": "elman.reporting",
+    "explain": "elman.backends",
+    "report": "elman.reporting",
+}
 _MODULES = ("cells", "nn")
 
 

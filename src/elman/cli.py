@@ -32,6 +32,8 @@ USAGE = """elman: recurrent neural networks, whole.
   elman evaluate RUN [--data DATA]                 how a model does on its test data, or on others
   elman predict RUN --data DATA [--out FILE.csv]   what a model says on data without labels
   elman generate RUN --prompt TEXT                 what a language model writes
+  elman report RUN [--data DATA] [--out FILE]      all that is known of a run, as one HTML file
+  elman compare RUN RUN … [--out FILE]             runs side by side, here and as an HTML file
   elman cells                                      the recurrent cells
   elman bench [--out FILE.json]                    how fast the layers are on this machine, beside torch.nn's
   elman --version
@@ -97,6 +99,8 @@ def _dispatch(given: list[str]) -> int:
         "evaluate": _evaluate,
         "predict": _predict,
         "generate": _generate,
+        "report": _write_report,
+        "compare": _compare,
         "cells": _cells,
         "bench": _bench,
     }
@@ -290,6 +294,50 @@ def _generate(given: list[str]) -> int:
     print()
     rate = f"{characters / max(seconds, 1e-9):,.0f} a second"
     print(f"{characters:,} characters in {seconds:.1f} s, {rate}", file=sys.stderr)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Report:
+    """Write all that is known of a run as one HTML file, which needs no network."""
+
+    run: tyro.conf.Positional[str]
+    """The run folder."""
+    data: str | None = None
+    """Data to show the result on: a named data set (its test part), a file or a folder; else its own."""
+    out: str | None = None
+    """The HTML file to write; report.html in the run folder unless given."""
+
+
+def _write_report(given: list[str]) -> int:
+    options = _parse_job(_Report, given, "elman report")
+    from elman.reporting import report
+
+    path = report(options.run, data=options.data, out=options.out)
+    _console().print(f"report written to {path}", highlight=False, soft_wrap=True)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Compare:
+    """Show 2 to 20 runs side by side, here and as one HTML file."""
+
+    runs: tyro.conf.Positional[tuple[str, ...]]
+    """The run folders."""
+    out: str = "compare.html"
+    """The HTML file to write."""
+
+
+def _compare(given: list[str]) -> int:
+    options = _parse_job(_Compare, given, "elman compare")
+    from elman.reporting.compare import comparison_page, read_runs, terminal_table
+    from elman.reporting.page import write_page
+
+    console, out = _console(), Path(options.out)
+    runs = read_runs(options.runs, out)
+    console.print(terminal_table(runs))
+    write_page(out, comparison_page(runs))
+    console.print(f"page written to {out}", highlight=False, soft_wrap=True)
     return 0
 
 

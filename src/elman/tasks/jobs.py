@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from elman.bench import machine
 from elman.data import Splits
 from elman.errors import RunError, shown, wrong
 from elman.tasks import task_named
@@ -82,9 +83,9 @@ def evaluate(
     data: the last part of the run's own data (its test part, where there is one) unless given.
     reading: the task's options about the form of data (`reading_options`), where they differ from training.
     """
-    task, model, options = _open(run, **reading)
+    task, model, options = open_run(run, **reading)
     _check_out(out, overwrite=True)
-    part, called = _part(task, data, options, labelled=True)
+    part, called = part_of(task, data, options, labelled=True)
     figures = task.figures(model, part)
     baselines = task.baselines(model, part, None)
     console.print(_figures_table({"network": figures}, baselines, task, title=called))
@@ -113,18 +114,21 @@ def predict(
     """
     out = str(Path(run) / PREDICTIONS) if out is None else out
     _check_out(out, overwrite=overwrite)
-    task, model, options = _open(run, **reading)
-    part, called = _part(task, data, options, labelled=False)
+    task, model, options = open_run(run, **reading)
+    part, called = part_of(task, data, options, labelled=False)
     table = task.predictions(model, part)
     write_bytes(Path(out), table.write_csv().encode())
     console.print(f"{len(table):,} predictions for {called} written to {out}", highlight=False)
     return len(table)
 
 
-def _part(
+def part_of(
     task: Task[Any, Any], data: str | None, options: TrainOptions, *, labelled: bool
 ) -> tuple[Any, str]:
-    """(what `data` names, what to call it); the last part of the data of the run itself for None."""
+    """(what `data` names, what to call it); the last part of the data of the run itself for None.
+
+    Raises `DataError` for data that cannot be read, `ArgumentError` for none where the run has none itself.
+    """
     if data is not None:
         return task.read_more(data, options, labelled=labelled)
     if not options.data:
@@ -149,8 +153,11 @@ def reading_options(run: str) -> list[tuple[str, type, Any]]:
     return [(name, rule.kind, before.get(name)) for name, rule in own.items() if not rule.python]
 
 
-def _open(run: str, **changes: Any) -> tuple[Task[Any, Any], Model, Any]:
-    """(task, model, options) of a run folder; `changes` that are None are left out."""
+def open_run(run: str, **changes: Any) -> tuple[Task[Any, Any], Model, Any]:
+    """(task, model, options) of a run folder; `changes` that are None are left out.
+
+    Raises `RunError` if there is none, or a file is truncated or was changed.
+    """
     task, model = open_model(run)
     options = from_mapping(task.options, model.about["options"], origin=run)
     return (
@@ -229,6 +236,7 @@ def _report(
         "best_epoch": outcome.best_epoch,
         "padding": _mean(outcome.history, "padding"),
         "waiting": _mean(outcome.history, "waiting"),
+        "machine": machine.describe(),
         **figures,
         "baselines": baselines,
     }

@@ -12,6 +12,7 @@
 | result.json | task, settings, seconds, and the figures of each split and of the baselines |
 | learning_curve.png, README.md | a picture and a short model card |
 | other .png files | the task's own pictures of its result |
+| report.html | the page that `elman report` wrote, where it was not told another place |
 | predictions.csv | what `elman predict` wrote, where it was not told another place |
 """
 
@@ -32,7 +33,8 @@ from elman.train.toml import read_toml, to_toml
 CONFIG, MODEL, LAST, VOCABULARY = "config.toml", "model.safetensors", "last.safetensors", "vocabulary.json"
 METRICS, RESULT, PICTURE, CARD = "metrics.jsonl", "result.json", "learning_curve.png", "README.md"
 PREDICTIONS, FLOW, INSPECTION = "predictions.csv", "flow.jsonl", "inspect.json"
-FILES = (CONFIG, MODEL, LAST, VOCABULARY, METRICS, RESULT, CARD, PREDICTIONS, FLOW, INSPECTION)
+REPORT = "report.html"
+FILES = (CONFIG, MODEL, LAST, VOCABULARY, METRICS, RESULT, CARD, PREDICTIONS, FLOW, INSPECTION, REPORT)
 
 
 class RunFolder:

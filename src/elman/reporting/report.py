@@ -1,0 +1,45 @@
+"""`elman report RUN`: everything known of a run, on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from elman.reporting.blocks import Section
+from elman.reporting.cell_section import cell_section
+from elman.reporting.curves import learning_curves
+from elman.reporting.inside import inside_sections
+from elman.reporting.overview import overview, result_figures
+from elman.reporting.page import check_page, page, write_page
+from elman.reporting.parts import need
+from elman.reporting.reproduce import reproduce
+from elman.reporting.results import result_sections
+from elman.reporting.run import Run, read_run
+from elman.reporting.speed import speed_section
+from elman.train.run_folder import REPORT
+
+
+def report(run: str | Path, *, data: str | None = None, out: str | Path | None = None) -> Path:
+    """Write the report of a run folder as one HTML file that needs no network; returns its path.
+
+    run: what `elman train` or `save` wrote. data: a named data set (its test part), a file or a folder to
+    show the result on; unless given the run's own last part, or where that cannot be read nothing, which the
+    page then says. out: report.html in the run folder unless given.
+
+    Raises `RunError` for a folder that holds no whole run, or an `out` that cannot be written; `DataError`
+    for data that do not fit the run; `MissingError` without the extra "report".
+    """
+    need(what="A report")
+    path = Path(run) / REPORT if out is None else Path(out)
+    if out is not None:
+        check_page(path)
+    known = read_run(run, data=data)
+    title = f"{known.settings.get('cell', '')} on {known.settings.get('data') or 'your data'}"
+    write_page(path, page(title, f"elman, run folder {known.path}", sections_of(known)))
+    return path
+
+
+def sections_of(run: Run) -> list[Section]:
+    """The sections of the page, those that there is something for."""
+    found = [overview(run), result_figures(run), learning_curves(run), *result_sections(run)]
+    found += [*inside_sections(run), speed_section(run), cell_section(run), reproduce(run)]
+    return [section for section in found if section is not None]
