@@ -37,6 +37,14 @@ def reproducible() -> Iterator[None]:
     torch.set_default_dtype(default)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept from data goes into a folder of the tests' own, unless a test names another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ELMAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def data_folder() -> Path:
     """The folder of real data sets; only for tests marked `data`."""

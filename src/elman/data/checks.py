@@ -87,10 +87,11 @@ def encode_labels(examples: Examples, classes: np.ndarray) -> torch.Tensor:
     labels = examples.labels
     assert labels is not None
     known = {value: place for place, value in enumerate(classes.tolist())}
-    codes = np.array([known.get(label, -1) for label in labels.tolist()], dtype=np.int64)
+    different, which = np.unique(labels, return_inverse=True)
+    codes = np.array([known.get(label, -1) for label in different.tolist()], dtype=np.int64)[which]
     if (codes < 0).any():
         row = int((codes < 0).argmax())
-        label = labels.tolist()[row]
+        label = labels[row : row + 1].tolist()[0]
         listed = ", ".join(repr(value) for value in classes.tolist()[:20])
         near = difflib.get_close_matches(
             str(label), [str(value) for value in classes.tolist()], n=1, cutoff=0.5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -11,6 +11,7 @@ import torch
 
 from elman.data.columns import Columns
 from elman.data.sequences import Sequences
+from elman.data.text_store import StoredTexts
 
 Part = TypeVar("Part", bound=Sized, covariant=True)
 
@@ -26,7 +27,7 @@ class Examples:
     rate: the sampling rate in Hz of recordings; None for everything else.
     """
 
-    inputs: Sequences | list[str]
+    inputs: Sequences | Sequence[str]
     labels: np.ndarray | None
     source: str
     first_row: int = 0
@@ -38,10 +39,13 @@ class Examples:
 
     def select(self, rows: np.ndarray) -> Examples:
         """The examples at `rows`, in that order."""
-        if isinstance(self.inputs, Sequences):
-            inputs: Sequences | list[str] = self.inputs.select(torch.from_numpy(rows))
+        given = self.inputs
+        if isinstance(given, Sequences):
+            inputs: Sequences | Sequence[str] = given.select(torch.from_numpy(rows))
+        elif isinstance(given, StoredTexts):
+            inputs = given.select(rows)
         else:
-            inputs = [self.inputs[row] for row in rows]
+            inputs = [given[int(row)] for row in rows]
         labels, names = (None if a is None else a[rows] for a in (self.labels, self.names))
         return replace(self, inputs=inputs, labels=labels, names=names)
 

@@ -10,16 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 
+from elman.data.placing import put_in_place
 from elman.data.remote import cache_folder
 from elman.data.sequences import Sequences
 from elman.errors import DataError
@@ -101,18 +100,11 @@ def _make(
     *,
     skip_bad: bool,
 ) -> dict[str, Any]:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(mkdtemp(prefix="new-", dir=folder.parent))
-    try:
+    with put_in_place(folder) as beside:
         with open(beside / "values.f32", "wb") as file:
             about = _write(file.write, items, features, skip_bad=skip_bad)
         about["fingerprint"] = fingerprint
         (beside / "store.json").write_text(json.dumps(about))
-        if folder.exists():
-            shutil.rmtree(folder)
-        beside.rename(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return about
 
 

@@ -36,15 +36,16 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path}: expected a gzip file, got a truncated or damaged one ({error}).") from None
 
 
-def check_utf8(content: bytes, path: Path) -> None:
-    """Raise `DataError` with line and byte where `content` is not UTF-8."""
+def check_utf8(content: bytes, path: Path, *, lines: int = 0, start: int = 0) -> None:
+    """Raise `DataError` with line and byte where `content`, behind so many lines and bytes of the file, is
+    not UTF-8."""
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = lines + content.count(b"\n", 0, error.start) + 1
         raise DataError(
             f"{path}: expected UTF-8 text, got the byte 0x{content[error.start]:02x} in line {line} "
-            f"(byte {error.start} of the file). Convert it first, e.g. iconv -f latin1 -t utf-8."
+            f"(byte {start + error.start} of the file). Convert it first, e.g. iconv -f latin1 -t utf-8."
         ) from None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from elman.data.feature_store import file_item
 from elman.data.files import check_utf8
 from elman.data.images import read_images
 from elman.data.labels import labels_from_texts
+from elman.data.text_store import Source, stored_texts
 from elman.errors import DataError
 
 TEXTS = (".txt",)
@@ -79,7 +82,12 @@ def read_files(
         listed = ", ".join(sorted({path.suffix or path.name for path in files}))
         raise DataError(f"{source}: expected files of one kind (texts, recordings or images), got {listed}.")
     if kinds == {"text"}:
-        return Examples([_text(path) for path in files], labels, source, names=names), []
+        stamps = [file_item(path).stamp for path in files]
+        stamp = hashlib.sha256("\0".join([*names, *stamps]).encode()).hexdigest()
+        stored = stored_texts(
+            Source(os.path.abspath(source), stamp), {}, lambda: (([_text(path)], None) for path in files)
+        )
+        return Examples(stored.texts, labels, source, names=names), []
     items = [file_item(path) for path in files]
     rate = None
     if kinds == {"audio"}:

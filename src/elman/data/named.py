@@ -21,6 +21,7 @@ from elman.data.remote import RemoteFile
 from elman.data.sequences import Sequences
 from elman.data.splits import stratified_share
 from elman.data.tables import read_table
+from elman.data.text_store import Source
 from elman.data.ts_files import parse_ts
 
 _FGNT = "https://raw.githubusercontent.com/fgnt/mnist/ae608a02b796c9ee908c082585a5f006fe05258e/"
@@ -175,7 +176,8 @@ def _table(remote: RemoteFile, folder: str, columns: Columns, part: str) -> Exam
     with TemporaryDirectory() as place:
         path = Path(place) / remote.name.removesuffix(".gz")
         path.write_bytes(remote.content(folder))
-        examples, _, _ = read_table(path, columns)
+        source = Source(f"{folder} {remote.name}", remote.sha256)
+        examples, _, _ = read_table(path, columns, source=source)
     return Examples(examples.inputs, examples.labels, f"{folder} {part}".rstrip(), first_row=1)
 
 

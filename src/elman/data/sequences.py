@@ -21,7 +21,7 @@ PAD = 0  # the token of padding; sequences of numbers are padded with zeros
 class Sequences:
     """N sequences, each of its own length.
 
-    values: (S + 1, F) floats or (S + 1,) int64 tokens; the last row is the padding.
+    values: (S + 1, F) floats or (S + 1,) whole numbers of tokens; the last row is the padding.
     starts: (N,) int64, the row at which each sequence starts.
     lengths: (N,) int64.
 
@@ -106,7 +106,18 @@ class Sequences:
         ragged = int(lengths.min()) < steps
         gather = _gathered if self.values.device.type == "cpu" else _gathered_there
         gathered = gather(self.values, starts, lengths if ragged else None, steps)
-        return gathered, lengths if ragged else None
+        return gathered if self.values.is_floating_point() else gathered.long(), lengths if ragged else None
+
+    def flat(self) -> tuple[np.ndarray, np.ndarray]:
+        """(the steps of all sequences, one after the other, their lengths (N,)); the steps are a copy where
+        they do not stand so."""
+        starts, lengths = self.starts.numpy(), self.lengths.numpy()
+        ends = starts + lengths
+        values = self.values.numpy()
+        if len(starts) and (starts[1:] == ends[:-1]).all():
+            return values[starts[0] : ends[-1]], lengths
+        step = np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
+        return values[np.repeat(starts, lengths) + step], lengths
 
 
 def _gathered(values: Tensor, starts: Tensor, lengths: Tensor | None, steps: int) -> Tensor:

@@ -23,7 +23,8 @@ from elman.data.images import is_idx, read_idx
 from elman.data.index_files import is_index, read_index
 from elman.data.long_tables import is_long, read_series
 from elman.data.named import NAMED
-from elman.data.tables import KINDS, read_frame, read_texts, with_header
+from elman.data.table_files import KINDS
+from elman.data.tables import open_table, read_texts
 from elman.data.ts_files import read_ts
 from elman.errors import DataError, unknown, wrong
 
@@ -88,14 +89,18 @@ def read_file(
 
 def _read_table(path: Path, columns: Columns, settings: FileSettings, *, labelled: bool) -> _Read:
     """A table of files with their labels, of series, or of texts."""
-    table, header = read_frame(path, columns)
-    columns, first_row = with_header(columns, path, header=header), 2 if header else 1
-    if is_index(table, columns):
-        return read_index(table, columns, path, settings, first_row=first_row, labelled=labelled)
-    if is_long(table, columns):
-        examples, note, taken = read_series(table, columns, path, first_row=first_row, labelled=labelled)
+    table, columns = open_table(path, columns)
+    if is_index(table.head, columns):
+        first_row = table.skipped + 1
+        whole = table.whole()
+        return read_index(whole, columns, path, settings, first_row=first_row, labelled=labelled)
+    if is_long(table.head, columns):
+        first_row = table.skipped + 1
+        examples, note, taken = read_series(
+            table.whole(), columns, path, first_row=first_row, labelled=labelled
+        )
     else:
-        examples, note, taken = read_texts(table, columns, path, first_row=first_row, labelled=labelled)
+        examples, note, taken = read_texts(table, columns, labelled=labelled)
     return examples, (note,), taken
 
 

@@ -10,7 +10,7 @@ from elman.data import conll
 from elman.data.examples import Splits
 from elman.data.files import existing, kind_of
 from elman.data.named_tagged import NAMED_TAGGED
-from elman.data.tables import KINDS
+from elman.data.table_files import KINDS
 from elman.data.tagged import StepColumns, Tagged
 from elman.data.tagged_arrays import read_tagged_npz
 from elman.data.tagged_tables import read_steps

@@ -17,7 +17,7 @@ from elman.data.columns import Columns, by_usual_name, named
 from elman.data.labels import labels_from_texts
 from elman.data.long_tables import check_twice, check_whole, is_numeric, numbered_by, numbers_in, times_in
 from elman.data.sequences import Sequences
-from elman.data.tables import read_frame
+from elman.data.tables import open_table
 from elman.data.tagged import StepColumns, Tagged
 from elman.errors import DataError
 
@@ -48,9 +48,10 @@ def read_steps(path: Path, columns: StepColumns, *, labelled: bool = True) -> tu
     is not there.
     """
     header = "no" if columns.header == "no" else "yes"
-    table, header_found = read_frame(path, Columns(header=header))
+    opened, _ = open_table(path, Columns(header=header))
+    table = opened.whole()
     taken = _choose(table, columns, str(path), labelled=labelled)
-    table = table.with_row_index("", offset=2 if header_found else 1)
+    table = table.with_row_index("", offset=opened.skipped + 1)
     needed = [name for name in (taken.id, taken.token, taken.event, *taken.labels) if name]
     check_whole(table, needed, path)
     table, in_order = _sorted(table, taken, path)

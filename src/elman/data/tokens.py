@@ -91,7 +91,7 @@ class Vocabulary:
 
     def encode(self, texts: Sequence[str]) -> Sequences:
         """Texts as sequences of tokens; an empty text has none."""
-        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
         lengths = np.array([len(ids) for ids in encoded], dtype=np.int64)
         flat = np.fromiter(
             (token for ids in encoded for token in ids), dtype=np.int64, count=int(lengths.sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from elman.data import Sequences, Vocabulary
+from elman.data.shorten import shorten
+from elman.data.text_tokens import tokens_of
 from elman.errors import DataError
 
 SMALLEST_DEVIATION = 1e-6
@@ -19,8 +21,11 @@ PIECE = 2048  # sequences that are looked at together
 class Inputs(Protocol):
     """How raw inputs become sequences, and the layer that reads those."""
 
-    def encode(self, inputs: Sequences | list[str], source: str) -> Sequences:
-        """Raw inputs as sequences; raises `DataError` if they are of another kind or width."""
+    def encode(
+        self, inputs: Sequences | Sequence[str], source: str, *, steps: int | None = None, keep: str = "ends"
+    ) -> Sequences:
+        """Raw inputs as sequences, by `shorten` cut to `steps`; raises `DataError` if they are of another
+        kind or width."""
         ...
 
     def layer(self) -> tuple[nn.Module, int]:
@@ -39,10 +44,12 @@ class TextInputs:
     vocabulary: Vocabulary
     size: int
 
-    def encode(self, inputs: Sequences | list[str], source: str) -> Sequences:
+    def encode(
+        self, inputs: Sequences | Sequence[str], source: str, *, steps: int | None = None, keep: str = "ends"
+    ) -> Sequences:
         if isinstance(inputs, Sequences):
             raise DataError(f"{source}: expected texts, as in training, got sequences of numbers.")
-        return self.vocabulary.encode(inputs)
+        return tokens_of(inputs, self.vocabulary, steps=steps, keep=keep)
 
     def layer(self) -> tuple[nn.Module, int]:
         return nn.Embedding(len(self.vocabulary), self.size, padding_idx=0), self.size
@@ -59,14 +66,16 @@ class NumberInputs:
     shift: tuple[float, ...] | None = None
     scale: tuple[float, ...] | None = None
 
-    def encode(self, inputs: Sequences | list[str], source: str) -> Sequences:
+    def encode(
+        self, inputs: Sequences | Sequence[str], source: str, *, steps: int | None = None, keep: str = "ends"
+    ) -> Sequences:
         if not isinstance(inputs, Sequences):
             raise DataError(f"{source}: expected sequences of numbers, as in training, got texts.")
         if inputs.features != self.features:
             raise DataError(
                 f"{source}: expected {self.features} features, as in training, got {inputs.features}."
             )
-        return inputs
+        return inputs if steps is None else shorten(inputs, steps, keep)
 
     def layer(self) -> tuple[nn.Module, int]:
         if self.shift is None or self.scale is None:

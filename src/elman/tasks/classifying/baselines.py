@@ -18,11 +18,11 @@ from sklearn.preprocessing import StandardScaler
 
 from elman.data import Examples, Sequences
 from elman.data.splits import stratified_share
+from elman.data.text_store import StoredTexts
 from elman.train.metrics import class_figures, log_loss
 
-MOST = (
-    10_000  # training series of which the summaries are learned from; larger sets give a share of each class
-)
+MOST = 10_000  # training series that are learned from; larger sets give a share of each class
+MOST_TEXT = 200 << 20  # bytes of training texts that are learned from, likewise: their counts are in memory
 WORDS = r"(?u)\b\w+\b"  # also of one letter
 
 
@@ -32,30 +32,39 @@ def learned_rules(
     """By name, the figures on `part` of rules learned from `train`, with the seconds that each took.
 
     For texts: logistic regression on counts of words, and on TF-IDF of words and pairs of words. For series:
-    on the summary features of `summary`.
+    on the summary features of `summary`. What is learned from a share of the training data says of how many.
 
     y (N,), truth: numbers of the classes. A rule that knows of one class only is left out.
     """
     if len(np.unique(y)) < 2:
         return {}
     if isinstance(train.inputs, Sequences):
-        kept = stratified_share(y, 1 - MOST / len(y), seed=0)[0] if len(y) > MOST else np.arange(len(y))
-        name = "summary features" if len(kept) == len(y) else f"summary features of {len(kept):,}"
+        kept, name = _share(y, MOST / len(y), "summary features")
         series, other = train.select(kept).inputs, part.inputs
         rule = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
         called = {name: (rule, lambda: summary(cast(Sequences, series)))}
         return _figures(called, y[kept], lambda: summary(cast(Sequences, other)), truth, classes)
-    texts, others = cast("list[str]", train.inputs), cast("list[str]", part.inputs)
+    size = train.inputs.size if isinstance(train.inputs, StoredTexts) else 1
+    kept, name = _share(y, MOST_TEXT / max(size, 1), "")
+    y, texts, others = y[kept], train.select(kept).inputs, part.inputs
     rules = {
         "bag of words": CountVectorizer(token_pattern=WORDS, binary=True),
         "TF-IDF": TfidfVectorizer(token_pattern=WORDS, ngram_range=(1, 2), min_df=2, sublinear_tf=True),
     }
     strength = {"bag of words": 0.1, "TF-IDF": 10.0}  # the usual ones: counts overfit, TF-IDF does not
     called = {
-        name: (make_pipeline(words, LogisticRegression(C=strength[name], max_iter=300)), lambda: texts)
-        for name, words in rules.items()
+        rule + name: (make_pipeline(words, LogisticRegression(C=strength[rule], max_iter=300)), lambda: texts)
+        for rule, words in rules.items()
     }
     return _figures(called, y, lambda: others, truth, classes)
+
+
+def _share(y: np.ndarray, share: float, name: str) -> tuple[np.ndarray, str]:
+    """(rows that are such a share of each class, all for 1 and more; the name of what is learned of them)."""
+    if share >= 1:
+        return np.arange(len(y)), name
+    kept, _ = stratified_share(y, 1 - share, seed=0)
+    return kept, f"{name} of {len(kept):,}"
 
 
 def _figures(

@@ -18,9 +18,8 @@ from elman.data import Examples, Sequences, Splits
 from elman.data.batches import padding_share, shuffled_batches, sorted_batches
 from elman.data.checks import encode_labels
 from elman.data.masking import masked
-from elman.data.shorten import shorten
 from elman.tasks.classifying.options import ClassifyOptions
-from elman.tasks.inputs import NumberInputs
+from elman.tasks.inputs import Inputs, NumberInputs
 from elman.tasks.task import Model
 from elman.train.learner import Learner, Step
 
@@ -120,8 +119,8 @@ def _coded(model: Model, examples: Examples) -> _Coded:
 def _encoded(model: Model, examples: Examples) -> Sequences:
     """Sequences of tokens or numbers, cut as the model's options say."""
     options: ClassifyOptions = model.parts["options"]
-    sequences = model.parts["inputs"].encode(examples.inputs, examples.source)
-    return shorten(sequences, options.max_steps, options.keep) if options.max_steps else sequences
+    inputs: Inputs = model.parts["inputs"]
+    return inputs.encode(examples.inputs, examples.source, steps=options.max_steps, keep=options.keep)
 
 
 def _mean_input(model: Model) -> Tensor | None:
