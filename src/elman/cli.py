@@ -151,8 +151,8 @@ def _tune(given: list[str]) -> int:
     named = {name for name in rules(task.options) if f"--{name.replace('_', '-')}" in flags}
     named |= {"hidden_size"} if "--hidden" in flags else set()
     tried = [name.strip().replace("-", "_") for name in (search or "").split(",") if name.strip()]
-    tune(task.name, options, _console(), trials=int(trials or 30), given=named, search=tried)
-    return 0
+    found = tune(task.name, options, _console(), trials=int(trials or 30), given=named, search=tried)
+    return 130 if found is None else 0
 
 
 def read_options(kind: type[TrainOptions], given: list[str], *, command: str) -> TrainOptions:

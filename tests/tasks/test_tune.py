@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,7 @@ from elman.errors import ArgumentError, RunError
 from elman.tasks import tune as tuning
 from elman.tasks.classify import ClassifyOptions
 from elman.tasks.tune import BEST, STUDY, tune
+from elman.train.loop import fit
 from elman.train.options import from_mapping
 from elman.train.toml import read_toml
 
@@ -28,6 +34,14 @@ FIXED: dict[str, Any] = {
 
 
 def run(folder: Path, trials: int, search: tuple[str, ...], **changes: Any) -> tuple[str, dict[str, Any]]:
+    said, best = attempt(folder, trials, search, **changes)
+    assert best is not None
+    return said, best
+
+
+def attempt(
+    folder: Path, trials: int, search: tuple[str, ...], **changes: Any
+) -> tuple[str, dict[str, Any] | None]:
     said = io.StringIO()
     console = Console(file=said, width=200)
     options = ClassifyOptions(**{**FIXED, **changes}, out=str(folder))
@@ -74,6 +88,49 @@ def test_a_trial_behind_the_median_is_ended(tmp_path: Path, monkeypatch: pytest.
     assert 1 <= len(ended) < 4
     assert f"{4 - len(ended)} trials to the end, {len(ended)} ended early." in said
     assert (tmp_path / STUDY).is_file()
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_study(tmp_path: Path) -> None:
+    fixed = ["--data", "digits", "--cell", "gru", "--hidden", "6", "--epochs", "2", "--no-bidirectional"]
+    command = [sys.executable, "-m", "elman.cli", "tune", "classify", *fixed, "--trials", "6"]
+    command += ["--search", "learning_rate,batch_size", "--out", str(tmp_path)]
+    environment = {**os.environ, "COLUMNS": "80", "OMP_NUM_THREADS": "1"}
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(2)]
+    said = [process.communicate(timeout=100)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    numbers = [int(number) for text in said for number in re.findall(r"^trial (\d+): ", text, re.MULTILINE)]
+    assert sorted(numbers) == list(range(len(numbers)))  # each trial was one process's
+    assert 6 <= len(numbers) <= 7
+    assert all("best trials" in text and "importance of each option" in text for text in said)
+    figures = [float(f) for text in said for f in re.findall(r"accuracy (0\.\d+)", text)]
+    last = max(said, key=lambda text: int(re.findall(r"(\d+) trials to the end", text)[0]))
+    best = re.findall(r"│ +\d+ │ +(0\.\d+) │", last)[0]
+    assert float(best) == max(figures)
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = 0
+
+    def interrupted(*arguments: Any, **keywords: Any) -> Any:
+        nonlocal begun
+        begun += 1
+        if begun == 3:
+            signal.raise_signal(signal.SIGINT)
+        return fit(*arguments, **keywords)
+
+    monkeypatch.setattr(tuning, "fit", interrupted)
+    said, best = attempt(tmp_path, 4, ("learning_rate",))
+    assert best is None
+    assert "Stopping the trial under way; once more stops at once." in said
+    assert "Stopped; 2 trials are kept. The same command goes on with them." in said
+    assert "trial 2" not in said
+    said, _ = run(tmp_path, 4, ("learning_rate",))
+    assert [line.split(":")[0] for line in said.splitlines() if line.startswith("trial ")] == [
+        "trial 3",
+        "trial 4",
+    ]
+    assert "4 trials to the end, 0 ended early." in said
 
 
 @pytest.mark.parametrize(

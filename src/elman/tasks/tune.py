@@ -24,6 +24,7 @@ from elman.train.averaging import check_average
 from elman.train.device import check_device
 from elman.train.display import Display
 from elman.train.durable import write_text
+from elman.train.interrupt import Interrupt
 from elman.train.loop import fit
 from elman.train.options import Search, TrainOptions, check, rules, to_mapping
 from elman.train.sheet import Sheet
@@ -45,8 +46,11 @@ def tune(
     trials: int,
     given: Collection[str] = (),
     search: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Search for good options of a task until its study has `trials` trials; returns the best ones.
+) -> dict[str, Any] | None:
+    """Search for good options of a task until its study has `trials` trials; returns the best ones, or None
+    if it was stopped by Ctrl-C, which ends the trial under way.
+
+    Processes that share a study may end with a trial more each, begun while the last ones were under way.
 
     options: data, and what all trials have in common. `out` is the study's folder; runs/tune-TASK-DATA unless
         given. A study that is there already goes on.
@@ -76,7 +80,14 @@ def tune(
     check_average(options, validated=True)
     study = _study(folder, task, options, ranges)
     console.print(f"searching {', '.join(ranges)}; study {folder / STUDY}", highlight=False, soft_wrap=True)
-    _optimize(study, _Trials(task, options, splits, ranges, console), trials)
+    notice = "\n[yellow]Stopping the trial under way; once more stops at once.[/yellow]"
+    with Interrupt(lambda: console.print(notice)) as interrupt:
+        _optimize(study, _Trials(task, options, splits, ranges, console, interrupt), trials)
+    if interrupt.requested:
+        ended = len(study.get_trials(deepcopy=False, states=_ended()))
+        said = f"[yellow]Stopped; {ended} trials are kept.[/yellow] The same command goes on with them."
+        console.print(said, highlight=False, soft_wrap=True)
+        return None
     return _conclude(study, folder, task, options, console)
 
 
@@ -123,6 +134,10 @@ def _study(
     return study
 
 
+class _StoppedError(Exception):
+    """A trial was ended by Ctrl-C: it counts as none."""
+
+
 class _Trials:
     """Runs one trial: a training from the first weights, whose value is the best epoch's rank."""
 
@@ -133,14 +148,10 @@ class _Trials:
         splits: Splits[Any],
         ranges: Mapping[str, Search],
         console: Console,
+        interrupt: Interrupt,
     ) -> None:
-        self.task, self.options, self.splits, self.ranges, self.console = (
-            task,
-            options,
-            splits,
-            ranges,
-            console,
-        )
+        self.task, self.options, self.splits, self.ranges = task, options, splits, ranges
+        self.console, self.interrupt = console, interrupt
 
     def __call__(self, trial: optuna.Trial) -> float:
         tried = {name: search.suggest(trial, name) for name, search in self.ranges.items()}
@@ -150,10 +161,15 @@ class _Trials:
         watch = _Watch(trial)
         listed = ", ".join(f"{name} {_short(value)}" for name, value in tried.items())
         try:
-            outcome = fit(learner, options, display=watch, stop=lambda: watch.hopeless)
+            outcome = fit(
+                learner, options, display=watch, stop=lambda: watch.hopeless or self.interrupt.requested
+            )
         except RunError as error:
             self._say(trial, listed, f"[red]failed[/red]: {str(error).split('.')[0]}")
             raise _optuna().TrialPruned from None
+        if self.interrupt.requested and outcome.ending == "interrupted" and not watch.hopeless:
+            trial.study.stop()
+            raise _StoppedError
         best = outcome.history[outcome.best_epoch - 1] if outcome.best_epoch else watch.records[-1]
         trial.set_user_attr("best", best)
         trial.set_user_attr("options", to_mapping(options))
@@ -164,6 +180,11 @@ class _Trials:
             raise _optuna().TrialPruned
         self._say(trial, listed, said)
         return max(record["rank"] for record in watch.records)
+
+    def after(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        """Begin no further trial once Ctrl-C was pressed."""
+        if self.interrupt.requested:
+            study.stop()
 
     def _say(self, trial: optuna.Trial, tried: str, outcome: str) -> None:
         self.console.print(f"trial {trial.number}: {tried}: {outcome}", highlight=False, soft_wrap=True)
@@ -183,12 +204,16 @@ class _Watch(Display):
 
 
 def _optimize(study: optuna.Study, objective: _Trials, trials: int) -> None:
-    optuna = _optuna()
-    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-    left = trials - len(study.get_trials(deepcopy=False, states=ended))
+    left = trials - len(study.get_trials(deepcopy=False, states=_ended()))
     if left > 0:
-        enough = optuna.study.MaxTrialsCallback(trials, states=ended)
-        study.optimize(objective, n_trials=left, callbacks=[enough])
+        enough = _optuna().study.MaxTrialsCallback(trials, states=_ended())
+        study.optimize(objective, n_trials=left, callbacks=[enough, objective.after], catch=(_StoppedError,))
+
+
+def _ended() -> tuple[optuna.trial.TrialState, ...]:
+    """The states of trials that count: those to their end, and those that fell behind."""
+    states = _optuna().trial.TrialState
+    return states.COMPLETE, states.PRUNED
 
 
 def _conclude(
@@ -212,7 +237,7 @@ def _conclude(
     kept = {"data": options.data, **{n: getattr(options, n) for n in ("valid", "test")}, **best}
     write_text(folder / BEST, to_toml({name: value for name, value in kept.items() if value is not None}))
     command = shlex.join(["elman", "train", task.name, "--config", str(folder / BEST)])
-    pruned = len(study.get_trials(deepcopy=False)) - len(complete)
+    pruned = len(study.get_trials(deepcopy=False, states=_ended())) - len(complete)
     console.print(
         f"{len(complete)} trials to the end, {pruned} ended early. To train with the best:\n  {command}",
         highlight=False,
@@ -252,6 +277,6 @@ def _optuna() -> Any:
         import optuna
     except ImportError:
         raise missing("optuna", extra="tune", what="Tuning") from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     return optuna
