@@ -59,7 +59,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_training_says_what_it_did(trained: Path) -> None:
     said = (trained / "stdout").read_text()
     assert "data: 1,294 train, 144 valid, 359 test" in said
-    assert re.search(r"chosen: .*pooling last, standardize False", said)
+    assert re.search(r"chosen: .*pooling max, standardize False", said)
     assert re.search(r"epoch 2/2  train loss \d\.\d+ accuracy \d+\.\d\d%  valid loss .* sequences/s", said)
     assert "baseline: majority" in said
     assert re.search(r"trained 2 epochs in \d+\.\d s; best epoch \d; see run/README.md", said)

@@ -24,8 +24,6 @@ def chosen_options(options: ClassifyOptions, splits: Splits[Examples]) -> dict[s
     """
     texts = not isinstance(splits.train.inputs, Sequences)
     chosen = _training(options, len(splits.train), texts=texts)
-    if splits.train.rate is not None:  # what a recording says stands somewhere in it, with silence around
-        chosen["pooling"] = "max"
     if isinstance(splits.train.inputs, Sequences):
         return {**chosen, "standardize": not splits.scaled}
     words = [len(text.split()) for text in splits.train.inputs]
@@ -52,7 +50,7 @@ def _training(options: ClassifyOptions, count: int, *, texts: bool) -> dict[str,
         "learning_rate": LEARNING_RATES[options.optimizer] * (0.5 if plain else 1.0),
         "dropout": 0.5 if texts else 0.0 if plain and not small else 0.3,
         "bidirectional": (texts or small) and options.bptt is None,
-        "pooling": "max" if texts else "last",
+        "pooling": "max",  # ahead of the last state on texts, images, recordings and motions alike
     }
 
 

@@ -33,7 +33,7 @@ class SequenceNetwork(nn.Module):
                 stride=options.stride,
             )
         self.body = Body(inputs, cell, options, front)
-        self.pool = pool_named(options.pooling or "last", self.body.width)
+        self.pool = pool_named(options.pooling or "max", self.body.width)
         self.output_dropout = nn.Dropout(options.dropout or 0.0)
         self.output = nn.Linear(self.body.width, classes)
         self.bptt = options.bptt
