@@ -214,7 +214,7 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
         total = sum(float(nats[tokens.values[at : at + BLOCK]].sum()) for at in blocks)
         unigram = total / (len(tokens) - 1)
         found = {"unigram": text_figures(unigram, tokens)}
-        if isinstance(train, Tokens):
+        if isinstance(train, Tokens) and train.codec.listing == model.parts["codec"].listing:
             order = 5 if size < 1_000 else 3
             began = time.perf_counter()
             ngrams = NGrams(np.asarray(train.values[:COUNTED]), size, order)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from elman.bench import machine
 from elman.data import Splits
-from elman.errors import RunError, shown, wrong
+from elman.errors import ArgumentError, DataError, RunError, shown, wrong
 from elman.tasks import task_named
 from elman.tasks.initial import start_from
 from elman.tasks.saved import open_model
@@ -87,8 +87,11 @@ def evaluate(
     _check_out(out, overwrite=True)
     part, called = part_of(task, data, options, labelled=True)
     figures = task.figures(model, part)
-    baselines = task.baselines(model, part, None)
+    baselines, missing = _baselines(task, model, part, run)
     console.print(_figures_table({"network": figures}, baselines, task, title=called))
+    if missing:
+        said = f"baselines that learn from the training data are left out: {missing}"
+        console.print(said, highlight=False, markup=False, soft_wrap=True)
     for table in task.describe(figures, model):
         console.print(table)
     if out is not None:
@@ -140,6 +143,19 @@ def part_of(
         )
     splits, _ = task.read(options)
     return splits.last, f"{options.data}, its {list(splits.parts())[-1]} part"
+
+
+def _baselines(task: Task[Any, Any], model: Model, part: Any, run: str) -> tuple[dict[str, Any], str]:
+    """(the figures of the baselines, learned again from what a run was trained on; why some are left out)."""
+    options, missing = from_mapping(task.options, model.about["options"], origin=run), ""
+    if options.baselines and options.data:
+        try:
+            return task.baselines(model, part, task.read(options)[0].train), ""
+        except (ArgumentError, DataError) as error:
+            missing = str(error)
+    elif options.baselines:
+        missing = "the model was trained in Python, on arrays."
+    return task.baselines(model, part, None), missing
 
 
 def reading_options(run: str) -> list[tuple[str, type, Any]]:
