@@ -9,7 +9,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from elman.errors import RunError
-from elman.estimators import Classifier
+from elman.estimators import Classifier, LanguageModel
 from elman.tasks.initial import start_from
 from elman.train.checkpoint import load
 
@@ -40,6 +40,24 @@ def test_what_agrees_is_taken_and_the_rest_named(run: Path) -> None:
         "of another shape, so begun anew: output.weight (there (4, 6), here (2, 6)), "
         "output.bias (there (4,), here (2,))"
     )
+
+
+def test_the_layers_of_another_task(tmp_path: Path) -> None:
+    """What a language model has learned to read with, a classifier of texts begins with."""
+    texts = [line for line in (load_digits.__doc__ or "").split("\n") if line.strip()]
+    labels = [int("dig" in text) for text in texts]
+    shared = {"cell": "gru", "hidden_size": 6, "epochs": 1, "embedding_size": 5, "validation_share": 0.0}
+    LanguageModel(**shared).fit(texts).save(tmp_path / "language")
+    reader = {**shared, "tokens": "characters", "bidirectional": True, "max_steps": 50}
+    module = Classifier(**reader).fit(texts, labels).model_.module
+    taken = start_from(module, str(tmp_path / "language"))
+    there, _ = load(tmp_path / "language" / "model.safetensors")
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    assert taken.taken == {f"body.recurrent.{name}": f"recurrent.{name}" for name in names}
+    for name in names:
+        assert torch.equal(module.state_dict()[f"body.recurrent.{name}"], there[f"recurrent.{name}"])
+    assert taken.lines()[0].startswith("taken: body.recurrent.weight_ih_l0 (there recurrent.weight_ih_l0), ")
+    assert "body.recurrent.weight_ih_l0_reverse" in taken.new
 
 
 def test_it_is_where_training_begins(run: Path) -> None:
