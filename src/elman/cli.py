@@ -28,6 +28,7 @@ USAGE = """elman: recurrent neural networks, whole.
   elman train TASK --data DATA [--out RUN]         learn from data; the model goes into a run folder
   elman train TASK --config FILE.toml              the same, with options from a file
   elman train TASK --out RUN --resume              go on with a run that was stopped
+  elman train TASK --data DATA --watch             show the growing report in the browser
   elman tune TASK --data DATA --trials 30          try options, and say which matter
   elman evaluate RUN [--data DATA]                 how a model does on its test data, or on others
   elman predict RUN --data DATA [--out FILE.csv]   what a model says on data without labels
@@ -116,7 +117,17 @@ def _train(given: list[str]) -> int:
     options = read_options(task.options, given[1:], command=f"train {task.name}")
     from elman.tasks.jobs import train
 
-    return 130 if train(task.name, options, _console()).ending == "interrupted" else 0
+    console = _console()
+    if not options.watch:
+        return 130 if train(task.name, options, console).ending == "interrupted" else 0
+    from elman.reporting.watch import Watch
+
+    watch = Watch(options.port)
+    console.print(f"watch it at {watch.address}", highlight=False)
+    try:
+        return 130 if train(task.name, options, console, watch.begin).ending == "interrupted" else 0
+    finally:
+        watch.close()
 
 
 def _task_first(given: list[str], command: str) -> Task[Any, Any] | None:

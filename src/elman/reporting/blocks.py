@@ -70,6 +70,15 @@ class Table:
         """All cells as `Cell`s."""
         return [[as_cell(value) for value in row] for row in self.rows]
 
+    @property
+    def numbers(self) -> set[int]:
+        """The columns of numbers, from 0."""
+        return {
+            place
+            for place in range(1, len(self.columns))
+            if any(isinstance(row[place].value, int | float) for row in self.cells)
+        }
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -146,6 +155,16 @@ def as_cell(value: Any) -> Cell:
     if isinstance(value, float):
         return Cell(f"{value:.4g}", value) if math.isfinite(value) else Cell("", "")
     return Cell(str(value), str(value))
+
+
+def share_cell(value: Any) -> Cell:
+    """A share in percent."""
+    return Cell(f"{value:.1%}", float(value))
+
+
+def unit_cell(value: float, unit: str, digits: int = 1) -> Cell:
+    """A number with its unit."""
+    return Cell(f"{value:,.{digits}f} {unit}".rstrip(), value)
 
 
 def figure_cell(name: str, value: float | None) -> Cell:

@@ -12,8 +12,8 @@ def cell_section(run: Run) -> Section | None:
         return None
     cell = run.model.parts["cell"]
     program = cell.program()
-    about = (type(cell).__doc__ or "").strip().splitlines()
-    blocks: list[Block] = [Note(about[0])] if about else []
+    about = " ".join((type(cell).__doc__ or "").strip().split("\n\n")[0].split())
+    blocks: list[Block] = [Note(about)] if about else []
     from latex2mathml.converter import convert
 
     latex = program.latex()

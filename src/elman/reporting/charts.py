@@ -69,9 +69,19 @@ def bars(labels: Sequence[str], values: Sequence[float], *, x: str, shown: Seque
     made = figure(x=x, height=90 + 28 * len(labels))
     colours = [COLOURS[0] if place == 0 else COLOURS[7] for place in range(len(labels))]
     made.add_trace(
-        go.Bar(y=list(labels), x=list(values), orientation="h", text=list(shown), marker_color=colours)
+        go.Bar(
+            y=list(labels),
+            x=list(values),
+            orientation="h",
+            text=list(shown),
+            textposition="outside",
+            cliponaxis=False,
+            marker_color=colours,
+        )
     )
     made.update_yaxes(autorange="reversed", type="category")
+    if max(values) > 0 and min(values) >= 0:
+        made.update_xaxes(range=[0, 1.15 * max(values)])
     return made
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elman.reporting.blocks import Block, Chart, Grid, Note, Section, Table
 from elman.reporting.charts import COLOURS, add_line, figure, range_words, series_of
 from elman.reporting.run import Run
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 OTHERS = {
     "gradient_norm": "Gradient norm, before it is clipped",
@@ -27,6 +30,7 @@ def learning_curves(run: Run) -> Section:
         made = figure(x="epoch", y=name.replace("_", " "))
         add_line(made, epochs, values, name, showlegend=False)
         made.update_yaxes(exponentformat="power")
+        _whole(made, epochs)
         charts.append(Chart(title, made, range_words(title, epochs, values)))
     shown = [name for name in history[-1] if name not in ("best", "rank")]
     rows = [[record.get(name) for name in shown] for record in history]
@@ -50,8 +54,13 @@ def curve(history: Sequence[Mapping[str, Any]], name: str) -> Chart:
     for epoch in best:
         made.add_vline(x=epoch, line_width=1, line_dash="dot", line_color="gray")
         words.append(f"The best epoch is {epoch}.")
-    made.update_xaxes(tickformat="d")
+    _whole(made, epochs)
     return Chart(f"{said.capitalize()} over the epochs (dotted: the best)", made, " ".join(words))
+
+
+def _whole(made: Figure, epochs: Sequence[Any]) -> None:
+    """Ticks at whole epochs."""
+    made.update_xaxes(tickformat="d", dtick=1 if len(epochs) <= 10 else None)
 
 
 def _known(history: Sequence[Mapping[str, Any]], name: str) -> bool:

@@ -33,9 +33,14 @@ def report(run: str | Path, *, data: str | None = None, out: str | Path | None =
     if out is not None:
         check_page(path)
     known = read_run(run, data=data)
-    title = f"{known.settings.get('cell', '')} on {known.settings.get('data') or 'your data'}"
-    write_page(path, page(title, f"elman, run folder {known.path}", sections_of(known)))
+    write_page(path, page(title_of(known), f"elman, run folder {known.path}", sections_of(known)))
     return path
+
+
+def title_of(run: Run) -> str:
+    """What was trained on what, in a few words."""
+    data = Path(run.settings.get("data") or "your data").name
+    return f"{run.settings.get('cell', '')} on {data}"
 
 
 def sections_of(run: Run) -> list[Section]:

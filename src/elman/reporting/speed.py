@@ -11,7 +11,7 @@ import torch
 from elman.bench import machine
 from elman.bench.timing import Effort, MatrixRate, interleave
 from elman.nn import Recurrent
-from elman.reporting.blocks import Block, Note, Section, Table
+from elman.reporting.blocks import Block, Note, Section, Table, share_cell, unit_cell
 from elman.reporting.run import Run
 
 EFFORT = Effort(warmup_seconds=0.05, rounds=5, seconds=0.3, most=200)
@@ -53,18 +53,24 @@ def _layers(run: Run, layers: list[Recurrent]) -> list[Block]:
         flops = 3 * forward_flops(layer) * batch * steps
         rows.append(
             [
-                f"{place + 1}: {layer.input_size} to {layer.hidden_size}, {layer.num_layers} layers",
+                _called(place, layer),
                 f"{batch} × {steps}",
-                f"{took * 1e3:.2f} ms",
-                f"{batch * steps / took:,.0f}",
-                f"{flops / took / 1e9:.1f}",
-                f"{flops / took / 1e9 / rate.rate():.1%}",
+                unit_cell(took * 1e3, "ms", 2),
+                unit_cell(batch * steps / took, "", 0),
+                unit_cell(flops / took / 1e9, ""),
+                share_cell(flops / took / 1e9 / rate.rate()),
             ]
         )
     header = ("Recurrent layers", "Batch × steps", "Time", "Steps a second", "GF/s", "Of torch.mm's rate")
-    where = f"{machine.cpu()}, {torch.get_num_threads()} threads; torch.mm 1024³ {rate.rate():.0f} GF/s"
+    where = f"{machine.cpu()} (threads: {torch.get_num_threads()}); torch.mm 1024³ {rate.rate():.0f} GF/s"
     note = f"Measured while this page was made, on {where}: a whole training pass on random input."
     return [Table("The recurrent layers in training", header, rows), Note(note)]
+
+
+def _called(place: int, layer: Recurrent) -> str:
+    deep = f", {layer.num_layers} layers" if layer.num_layers > 1 else ""
+    both = ", both directions" if layer.bidirectional else ""
+    return f"{place + 1}: {layer.input_size} to {layer.hidden_size}{deep}{both}"
 
 
 def forward_flops(layer: Recurrent) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from rich.console import Console
@@ -20,29 +20,47 @@ from elman.tasks.task import Model, Task
 from elman.train.averaging import check_average
 from elman.train.card import model_card
 from elman.train.device import check_device
-from elman.train.display import RichDisplay, shown_figure
+from elman.train.display import Display, Displays, RichDisplay, shown_figure
 from elman.train.durable import write_bytes, write_json, write_text
 from elman.train.interrupt import Interrupt
 from elman.train.loop import Outcome, fit
 from elman.train.options import TrainOptions, check, from_mapping, rules, to_mapping
 from elman.train.picture import draw_learning_curve, save_picture
-from elman.train.run_folder import CARD, PICTURE, PREDICTIONS, RunFolder
+from elman.train.run_folder import CARD, EVENTS, PICTURE, PREDICTIONS, RunFolder
 from elman.train.sheet import Sheet
+from elman.train.tensorboard import TensorBoardDisplay, check_tensorboard
 
+#: makes a display from the run folder, the task and the model
+Beside: TypeAlias = Callable[[RunFolder, Task[Any, Any], Model], Display]
 #: what may differ from the options with which a run began when it is resumed
-CHANGEABLE = ("epochs", "patience", "learning_rate", "clip", "device", "resume", "overwrite", "out")
+CHANGEABLE = (
+    "epochs",
+    "patience",
+    "learning_rate",
+    "clip",
+    "device",
+    "resume",
+    "overwrite",
+    "out",
+    "watch",
+    "port",
+    "log",
+)
 
 
-def train(name: str, options: TrainOptions, console: Console) -> Outcome:
+def train(name: str, options: TrainOptions, console: Console, *beside: Beside) -> Outcome:
     """Train a model into a run folder, measure it, and write the reports.
 
     Everything that can be wrong with options, folder and data is found before the folder is touched.
+    beside: what else is to be told of the training, made when the folder is ready.
 
     Raises `ArgumentError`, `DataError` or `RunError`.
     """
     task = task_named(name)
     check(options)
     check_device(options.device)
+    if options.log == "tensorboard":
+        check_tensorboard()
     folder, options = _folder(name, options)
     splits, options = task.read(options)
     check_average(options, validated=splits.valid is not None)
@@ -58,12 +76,17 @@ def train(name: str, options: TrainOptions, console: Console) -> Outcome:
             console, f"first weights from {options.init}:", start_from(model.module, options.init).lines()
         )
     folder.about, folder.fingerprint = task.about(model), learner.fingerprint()
-    folder.begin(to_mapping(options.replace(resume=False, overwrite=False)), vocabulary=model.vocabulary)
+    folder.begin(
+        to_mapping(options.replace(resume=False, overwrite=False, watch=False)), vocabulary=model.vocabulary
+    )
     parameters = sum(p.numel() for p in model.module.parameters())
     console.print(f"{parameters:,} weights; run folder {folder.where}", highlight=False)
     notice = "\n[yellow]Stopping after this batch; once more stops at once.[/yellow]"
     with Interrupt(lambda: console.print(notice)) as interrupt:
-        display = RichDisplay(console, task.headline)
+        others = [make(folder, task, model) for make in beside]
+        if options.log == "tensorboard":
+            others.append(TensorBoardDisplay(folder.path / EVENTS))
+        display = Displays(RichDisplay(console, task.headline), *others)
         outcome = fit(learner, options, store=folder, display=display, stop=lambda: interrupt.requested)
         if outcome.ending == "interrupted":
             command = shlex.join(["elman", "train", name, "--out", folder.where, "--resume"])

@@ -31,6 +31,33 @@ class Display:
         """Training has ended, in whatever way."""
 
 
+class Displays(Display):
+    """Several displays, each told everything."""
+
+    def __init__(self, *displays: Display) -> None:
+        self._displays = displays
+
+    def start(self, epochs: int, steps: int, done: int, unit: str = "sequences") -> None:
+        for display in self._displays:
+            display.start(epochs, steps, done, unit)
+
+    def step(self, epoch: int, step: int, figures: Mapping[str, float], sequences: int) -> None:
+        for display in self._displays:
+            display.step(epoch, step, figures, sequences)
+
+    def epoch(self, record: Mapping[str, Any]) -> None:
+        for display in self._displays:
+            display.epoch(record)
+
+    def note(self, text: str) -> None:
+        for display in self._displays:
+            display.note(text)
+
+    def stop(self) -> None:
+        for display in self._displays:
+            display.stop()
+
+
 class RichDisplay(Display):
     """A progress bar with loss, figure, speed and time left, and a line for each epoch."""
 

@@ -24,7 +24,7 @@ OptionsType = TypeVar("OptionsType", bound="TrainOptions")
 class Search:
     """What tuning tries for an option: numbers from `low` to `high`, or one of `among`.
 
-    log: by their logarithm. usual: without being asked to.
+    usual: without being asked to. log: by their logarithm.
     """
 
     low: float = 0.0
@@ -199,6 +199,12 @@ class TrainOptions:
     """Replace the run folder if it exists."""
     resume: bool = flag(False, python=False)
     """Go on with the stopped run in the run folder, with its options."""
+    watch: bool = flag(False, python=False)
+    """Show the growing report in the browser, at http://127.0.0.1:PORT, while training runs."""
+    port: int = whole(8765, python=False)
+    """Where --watch serves; 0 for any port that is free."""
+    log: str | None = choice(None, ("tensorboard",), python=False)
+    """Also write what training says for another program: tensorboard, into RUN/tensorboard."""
 
     def replace(self: OptionsType, **changes: Any) -> OptionsType:
         """These options with some changed."""

@@ -13,6 +13,7 @@
 | learning_curve.png, README.md | a picture and a short model card |
 | other .png files | the task's own pictures of its result |
 | report.html | the page that `elman report` wrote, where it was not told another place |
+| tensorboard/ | with `--log tensorboard`: event files |
 | predictions.csv | what `elman predict` wrote, where it was not told another place |
 """
 
@@ -33,7 +34,7 @@ from elman.train.toml import read_toml, to_toml
 CONFIG, MODEL, LAST, VOCABULARY = "config.toml", "model.safetensors", "last.safetensors", "vocabulary.json"
 METRICS, RESULT, PICTURE, CARD = "metrics.jsonl", "result.json", "learning_curve.png", "README.md"
 PREDICTIONS, FLOW, INSPECTION = "predictions.csv", "flow.jsonl", "inspect.json"
-REPORT = "report.html"
+REPORT, EVENTS = "report.html", "tensorboard"
 FILES = (CONFIG, MODEL, LAST, VOCABULARY, METRICS, RESULT, CARD, PREDICTIONS, FLOW, INSPECTION, REPORT)
 
 
@@ -86,7 +87,8 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not self._resuming:
-                for path in (*(self.path / name for name in FILES), *self.path.glob("*.png")):
+                former = [*self.path.glob("*.png"), *self.path.glob(f"{EVENTS}/events.*")]
+                for path in (*(self.path / name for name in FILES), *former):
                     path.unlink(missing_ok=True)
         except OSError as error:
             raise RunError(f"out: '{self.path}' could not be made ready ({error.strerror}).") from error

@@ -8,7 +8,7 @@ import numpy as np
 
 from elman.data import Examples, Sequences
 from elman.data.checks import encode_labels
-from elman.reporting.blocks import Block, Cell, Chart, Grid, Note, Section, Table
+from elman.reporting.blocks import Block, Chart, Grid, Note, Section, Table, share_cell
 from elman.reporting.results.confusion import confusion_blocks
 from elman.reporting.results.inputs import input_chart
 from elman.reporting.run import Run
@@ -52,8 +52,8 @@ def _hardest(run: Run, part: Examples) -> list[Block]:
                 _name(part, int(places[row])),
                 str(classes[truth[row]]),
                 str(classes[said]),
-                _share(right[row]),
-                _share(chances[row, said]),
+                share_cell(right[row]),
+                share_cell(chances[row, said]),
                 *_text(looked, row),
             ]
         )
@@ -75,10 +75,6 @@ def _drawn(looked: Examples, row: int, listed: list[Any]) -> Chart:
 
 def _name(part: Examples, row: int) -> str:
     return str(part.names[row]) if part.names is not None else f"row {part.first_row + row}"
-
-
-def _share(value: Any) -> Cell:
-    return Cell(f"{value:.2%}", float(value))
 
 
 def _text(looked: Examples, row: int) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from elman.reporting.blocks import Block, Chart, Table
+from elman.reporting.blocks import Block, Chart, Table, share_cell
 from elman.reporting.charts import heat
 
 MOST_LABELS = 40  # beyond, only the commonest mistakes are listed
@@ -27,7 +27,7 @@ def confusion_blocks(confusion: Sequence[Sequence[int]], classes: Sequence[Any])
         if k != j and counts[k, j]
     ]
     pairs.sort(reverse=True)
-    rows = [[f"{names[k]} as {names[j]}", n, f"{n / totals[k]:.1%}"] for n, k, j in pairs[:MOST_MISTAKES]]
+    rows = [[f"{names[k]} as {names[j]}", n, share_cell(n / totals[k])] for n, k, j in pairs[:MOST_MISTAKES]]
     blocks: list[Block] = []
     if len(names) <= MOST_LABELS:
         shares = counts / np.maximum(totals, 1)[:, None]

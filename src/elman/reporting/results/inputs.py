@@ -12,7 +12,10 @@ MOST_STEPS, MOST_FEATURES = 400, 128
 
 
 def input_chart(steps: np.ndarray, title: str, *, what: str = "feature") -> Chart:
-    """A sequence (T, F): few features as lines, more as colours, steps from left to right."""
+    """A sequence (T, F): few features as lines, more as colours, steps from left to right.
+
+    What has as many steps as features is drawn as images are: the first step on top.
+    """
     count, features = steps.shape
     every = -(-count // MOST_STEPS)
     shown = steps[::every, :MOST_FEATURES]
@@ -24,6 +27,11 @@ def input_chart(steps: np.ndarray, title: str, *, what: str = "feature") -> Char
         for place in range(features):
             add_line(made, np.arange(0, count, every), shown[:, place], f"{what} {place}", mode="lines")
         made.update_layout(showlegend=features > 1)
+        return Chart(title, made, words)
+    if count == features:
+        made = heat(shown, x=what, y="step", height=320, showscale=False)
+        made.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain")
+        made.update_xaxes(constrain="domain")
         return Chart(title, made, words)
     made = heat(shown.T, x="step", y=what, height=240, x0=0, dx=every, showscale=False)
     return Chart(title, made, words)

@@ -8,7 +8,7 @@ import numpy as np
 
 from elman.data import Sequences
 from elman.data.tagged import Tagged
-from elman.reporting.blocks import Block, Cell, Chart, Grid, Marked, Piece, Section, Table
+from elman.reporting.blocks import Block, Chart, Grid, Marked, Piece, Section, Table, share_cell
 from elman.reporting.charts import heat
 from elman.reporting.results.confusion import confusion_blocks
 from elman.reporting.results.inputs import input_chart
@@ -16,7 +16,7 @@ from elman.reporting.run import Run
 from elman.tasks.tagging.labels import StepLabels
 from elman.tasks.tagging.model import said
 
-MOST_SEQUENCES, SHOWN, MOST_STEPS = 1_000, 8, 300
+MOST_SEQUENCES, SHOWN, FEWEST, MOST_STEPS = 1_000, 8, 8, 300
 LEGEND = "Marked: steps with a wrong label; below each the label given, then the right one."
 
 
@@ -28,7 +28,7 @@ def sections(run: Run) -> list[Section]:
     if run.figures.get("by_label"):
         shares = ("precision", "recall", "f1")
         rows: list[list[Any]] = [
-            [row["label"], *(Cell(f"{row[n]:.1%}", row[n]) for n in shares), row["steps"]]
+            [row["label"], *(share_cell(row[n]) for n in shares), row["steps"]]
             for row in sorted(run.figures["by_label"], key=lambda row: -row["steps"])
             if row["steps"]
         ]
@@ -52,7 +52,7 @@ def _mistakes(run: Run, part: Tagged, labels: StepLabels) -> list[Block]:
     answers = np.split(np.asarray(named), np.cumsum(lengths)[:-1])
     truth = part.labels
     wrong = [
-        (a != np.asarray(t)).mean() if len(t) >= 5 else -1.0 for a, t in zip(answers, truth, strict=True)
+        (a != np.asarray(t)).mean() if len(t) >= FEWEST else -1.0 for a, t in zip(answers, truth, strict=True)
     ]
     hardest = np.argsort([-share for share in wrong], kind="stable")[:SHOWN].tolist()
     blocks: list[Block] = []
