@@ -13,6 +13,7 @@ from elman.data.named_tagged import NAMED_TAGGED
 from elman.data.table_files import KINDS
 from elman.data.tagged import StepColumns, Tagged
 from elman.data.tagged_arrays import read_tagged_npz
+from elman.data.tagged_lists import has_lists, read_lists
 from elman.data.tagged_tables import read_steps
 from elman.errors import DataError, unknown, wrong
 
@@ -57,6 +58,9 @@ def read_tagged_file(
         return (data if labelled else replace(data, labels=None)), (), columns
     if conll.is_token_file(path):
         data, note, taken = conll.read_tokens(path, columns, labelled=labelled)
+        return data, (note,), taken
+    if has_lists(path):
+        data, note, taken = read_lists(path, columns, labelled=labelled)
         return data, (note,), taken
     if kind_of(path) in KINDS:
         data, note, taken = read_steps(path, columns, labelled=labelled)
