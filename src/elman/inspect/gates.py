@@ -94,8 +94,9 @@ def effective_rank(states: Tensor) -> float:
     """exp of the entropy of the singular values' shares (Roy and Vetterli 2007, "The effective rank") of
     states (R, W) around their mean; from 0 (nothing moves) to W."""
     thinned = states[:: max(1, len(states) // LARGEST)].double()
-    values = torch.linalg.svdvals(thinned - thinned.mean(0))
-    if float(values.sum()) <= 1e-12 * len(thinned):
+    centred = thinned - thinned.mean(0)
+    values = torch.linalg.eigvalsh(centred.T @ centred).clamp(min=0.0).sqrt()
+    if float(values.sum()) <= 1e-9 * len(thinned):
         return 0.0
     share = values / values.sum()
     return float(torch.special.entr(share).sum().exp())

@@ -1,0 +1,61 @@
+"""Examine: a batch goes through a network once, and everything that is asked of it is recorded on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from elman.errors import DataError
+from elman.inspect.gates import units_of
+from elman.inspect.inside import Inside, look_inside
+from elman.inspect.signs import Signs, signs_of
+from elman.nn.recording import Walk, recorded
+from elman.train.gradient_flow import LayerFlow, flow_of, longest
+from elman.train.learner import Learner
+
+#: recurrent layers below those of the task, such as one that reads the letters of a word
+BELOW = "body.input"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """batch: as fetched. walks: of each layer and direction, their graph kept. inside: what each holds."""
+
+    batch: Any
+    walks: list[Walk]
+    flows: list[LayerFlow]
+    inside: list[Inside]
+    signs: Signs
+
+
+def examine(
+    learner: Learner, options: Mapping[str, Any], history: Sequence[Mapping[str, Any]] = (), batch: int = 0
+) -> Examined:
+    """The network of a learner in evaluation, with its real loss on batch number `batch` of the first epoch.
+
+    options: of the task, by name. Weights, the carried state and the mode stay what they were.
+
+    Raises `DataError` if there is no such batch.
+    """
+    batches = learner.batches(1)
+    if not 0 <= batch < len(batches):
+        raise DataError(f"batch: expected a number from 0 to {len(batches) - 1}, got {batch}.")
+    module, fetched, carried = learner.module, learner.fetch(batches[batch]), learner.carried()
+    training = module.training
+    module.eval()
+    learner.carry({})
+    try:
+        with torch.enable_grad(), recorded(module) as walks:
+            step = learner.step(module, fetched)
+    finally:
+        learner.carry(carried)
+        module.train(training)
+    chosen = longest(walks, skip=BELOW)
+    flows = flow_of(step.loss * step.count, chosen, retain=True)
+    inside = [look_inside(walk) for walk in chosen]
+    units = [units_of(walk, held) for walk, held in zip(chosen, inside, strict=True)]
+    signs = signs_of(chosen, flows, learner, options, history, units)
+    return Examined(fetched, chosen, flows, inside, signs)
