@@ -1,5 +1,5 @@
 """The command line: `elman train TASK`, `elman evaluate RUN`, `elman predict RUN`,
-`elman generate RUN`, `elman cells`, `elman bench`.
+`elman inspect RUN`, `elman generate RUN`, `elman cells`, `elman bench`.
 
 It reads options and hands over; what is slow to import is imported once it is needed.
 """
@@ -32,6 +32,7 @@ USAGE = """elman: recurrent neural networks, whole.
   elman tune TASK --data DATA --trials 30          try options, and say which matter
   elman evaluate RUN [--data DATA]                 how a model does on its test data, or on others
   elman predict RUN --data DATA [--out FILE.csv]   what a model says on data without labels
+  elman inspect RUN [--data DATA]                  gradients through time, memory, gates, units, a doctor
   elman generate RUN --prompt TEXT                 what a language model writes
   elman report RUN [--data DATA] [--out FILE]      all that is known of a run, as one HTML file
   elman compare RUN RUN … [--out FILE]             runs side by side, here and as an HTML file
@@ -99,6 +100,7 @@ def _dispatch(given: list[str]) -> int:
         "tune": _tune,
         "evaluate": _evaluate,
         "predict": _predict,
+        "inspect": _inspect,
         "generate": _generate,
         "report": _write_report,
         "compare": _compare,
@@ -115,17 +117,20 @@ def _train(given: list[str]) -> int:
     if task is None:
         return 0
     options = read_options(task.options, given[1:], command=f"train {task.name}")
+    from elman.inspect.run import last_word
     from elman.tasks.jobs import train
 
     console = _console()
     if not options.watch:
-        return 130 if train(task.name, options, console).ending == "interrupted" else 0
+        ending = train(task.name, options, console, last_word=last_word).ending
+        return 130 if ending == "interrupted" else 0
     from elman.reporting.watch import Watch
 
     watch = Watch(options.port)
     console.print(f"watch it at {watch.address}", highlight=False)
     try:
-        return 130 if train(task.name, options, console, watch.begin).ending == "interrupted" else 0
+        ending = train(task.name, options, console, watch.begin, last_word=last_word).ending
+        return 130 if ending == "interrupted" else 0
     finally:
         watch.close()
 
@@ -268,6 +273,32 @@ def _reading(job: type[Any], given: list[str]) -> type[Any]:
         about = tyro.conf.arg(help="Where it differs from training" + f" ({before})." * (before is not None))
         extra.append((name, Annotated[kind | None, about], field(default=None)))
     return make_dataclass(job.__name__, extra, bases=(job,), frozen=True)
+
+
+@dataclass(frozen=True)
+class _Inspect:
+    """Look inside a model: gradients through time, memory, gates, units, attribution, and what is wrong."""
+
+    run: tyro.conf.Positional[str]
+    """The run folder."""
+    data: str | None = None
+    """A named data set (its test part), a file, or a folder; unless given, the run's own training data."""
+    batch: int = 0
+    """Which batch of the data is looked at."""
+    step: int | None = None
+    """The output step on which the influence of earlier ones is measured; the last unless given."""
+    share: float = 0.01
+    """Share of the influence of a state on itself below which nothing is remembered."""
+    explain: int | None = None
+    """Sequences of the batch whose answers are explained step by step; 2 where captum is installed."""
+
+
+def _inspect(given: list[str]) -> int:
+    options = _parse_job(_reading(_Inspect, given), given, "elman inspect")
+    from elman.inspect.command import inspect
+
+    inspect(console=_console(), **vars(options))
+    return 0
 
 
 @dataclass(frozen=True)

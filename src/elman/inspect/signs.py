@@ -35,8 +35,8 @@ class Signs:
     """What is known of a run; what is not stays empty, and the doctor is silent about it.
 
     flows, units: of each layer. reading: of the first. history: a record for each epoch, as in
-    metrics.jsonl. options: all of the task, by name. padding: share of the steps of the training, 0 to 1. lengths: (N,) of the
-    sequences that were looked at. leak: what the first step alone says.
+    metrics.jsonl. options: all of the task, by name. padding: share of the steps of the training, 0 to 1.
+    lengths: (N,) of the sequences that were looked at. leak: what the first step alone says.
     """
 
     flows: Sequence[LayerFlow] = ()

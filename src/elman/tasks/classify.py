@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import polars as pl
+import torch
 from rich.console import RenderableType
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
@@ -30,7 +31,7 @@ from elman.tasks.classifying.vectors import take_vectors
 from elman.tasks.estimator import Estimator
 from elman.tasks.inputs import Inputs, NumberInputs, TextInputs, inputs_from, standardised
 from elman.tasks.network import cell_of
-from elman.tasks.task import Model, Task, saved_cell
+from elman.tasks.task import Answer, Model, Task, saved_cell
 from elman.train.durable import sha256
 from elman.train.metrics import class_figures, confusion_table, log_loss, majority_figures
 from elman.train.options import from_mapping, to_mapping
@@ -179,6 +180,21 @@ class Classify(Task[ClassifyOptions, Examples]):
             return batch[0]
         listing = inputs.vocabulary.listing()
         return [[listing[token] for token in row] for row in batch[0].tolist()]
+
+    def answer(self, model: Model, batch: Any, sequence: int) -> Answer | None:
+        x, lengths, _ = batch
+        if sequence >= x.shape[1]:
+            return None
+        alone = x[: len(x) if lengths is None else int(lengths[sequence]), sequence : sequence + 1]
+        with torch.no_grad():
+            label = int(model.module(alone).argmax())
+        seen = self.seen(model, (alone,))
+        inputs = seen[:, 0].tolist() if isinstance(seen, Tensor) else [row[0] for row in seen]
+
+        def score(copies: int) -> Tensor:
+            return model.module(alone.expand(-1, copies, *alone.shape[2:]))[:, label]
+
+        return Answer(str(model.parts["classes"][label]), inputs, score)
 
     def _inputs(self, options: ClassifyOptions, train: Examples) -> tuple[Inputs, str | None]:
         """What the network reads, and the vocabulary as JSON where that is text."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+import torch
 from rich.console import RenderableType
 from torch import Tensor
 
@@ -31,7 +32,7 @@ from elman.tasks.forecasting.forecasts import (
     sample_paths,
 )
 from elman.tasks.forecasting.learner import ForecastLearner
-from elman.tasks.forecasting.network import ForecastNetwork, Sizes
+from elman.tasks.forecasting.network import Batch, ForecastNetwork, Sizes
 from elman.tasks.forecasting.options import ForecastOptions
 from elman.tasks.forecasting.outputs import create_output
 from elman.tasks.forecasting.picture import MOST, draw_forecasts
@@ -46,7 +47,7 @@ from elman.tasks.forecasting.reading import (
 )
 from elman.tasks.forecasting.tables import table_of
 from elman.tasks.network import cell_of
-from elman.tasks.task import Model, Task, saved_cell
+from elman.tasks.task import Answer, Model, Task, saved_cell
 from elman.train.display import shown_figure
 from elman.train.options import from_mapping, to_mapping
 from elman.train.sheet import Sheet
@@ -160,6 +161,22 @@ class Forecast(Task[ForecastOptions, Windows]):
 
     def seen(self, model: Model, batch: Any) -> Tensor:
         return batch.history.transpose(0, 1)
+
+    def answer(self, model: Model, batch: Any, sequence: int) -> Answer | None:
+        """The first step ahead, of the first target."""
+        if sequence >= len(batch.history):
+            return None
+        network, rows = network_of(model), slice(sequence, sequence + 1)
+
+        def score(copies: int) -> Tensor:
+            many = Batch(*(part[rows].expand(copies, *part.shape[1:]) for part in batch))
+            raw, level, size = network(many)
+            return network.output.point(raw, level, size)[:, 0, 0]
+
+        with torch.no_grad():
+            value = float(score(1))
+        inputs = batch.history[sequence].tolist()
+        return Answer(f"{value:.4g} one step ahead (scaled)", inputs, score)
 
     def rebuild(self, about: Mapping[str, Any], vocabulary: str | None) -> Model:
         options = from_mapping(ForecastOptions, about["options"], origin="the saved options")

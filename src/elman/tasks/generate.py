@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import polars as pl
+import torch
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from elman.data import Splits, Vocabulary
 from elman.data.codec import Codec
@@ -29,7 +31,7 @@ from elman.tasks.generating.options import GenerateOptions
 from elman.tasks.generating.perplexity import by_context, mean_loss, text_figures, token_losses
 from elman.tasks.generating.writing import Writer
 from elman.tasks.network import cell_of
-from elman.tasks.task import Model, Task, saved_cell
+from elman.tasks.task import Answer, Model, Task, saved_cell
 from elman.train.durable import sha256
 from elman.train.optimizers import LEARNING_RATES
 from elman.train.options import from_mapping, to_mapping
@@ -38,6 +40,7 @@ from elman.train.picture import new_picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+EXPLAINED = 64  # tokens of context of an answer that is explained
 COUNTED = 5_000_000  # training tokens from which the n-gram baselines learn
 BLOCK = 1_000_000  # tokens that they are measured on at a time
 
@@ -191,6 +194,25 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
     def seen(self, model: Model, batch: Any) -> list[list[str]]:
         listing = model.parts["codec"].listing
         return [[listing[token] for token in row] for row in batch[0].tolist()]
+
+    def answer(self, model: Model, batch: Any, sequence: int) -> Answer | None:
+        """The most probable token after the last `EXPLAINED` of a stream."""
+        x = batch[0]
+        if sequence >= x.shape[1]:
+            return None
+        alone, network = x[-EXPLAINED:, sequence : sequence + 1], cast(LanguageNetwork, model.module)
+        alone = alone.to(network.embedding.weight.device)
+
+        def chances(copies: int, tokens: Tensor) -> Tensor:
+            """The log-probability of each of those tokens (n,), for n copies or one for all."""
+            steps, _ = network.steps(alone.expand(-1, copies))
+            return -network.output.losses(steps[-1:].expand(-1, len(tokens), -1), tokens[None])[0]
+
+        with torch.no_grad():
+            token = int(chances(1, torch.arange(len(model.parts["codec"]), device=alone.device)).argmax())
+        name = model.parts["codec"].listing[token]
+        inputs = [row[0] for row in self.seen(model, (alone,))]
+        return Answer(repr(name), inputs, lambda n: chances(n, alone.new_full((n,), token)))
 
     def rebuild(self, about: Mapping[str, Any], vocabulary: str | None) -> Model:
         options = from_mapping(GenerateOptions, about["options"], origin="the saved options")

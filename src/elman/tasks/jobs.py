@@ -23,6 +23,7 @@ from elman.train.device import check_device
 from elman.train.display import Display, Displays, RichDisplay, shown_figure
 from elman.train.durable import write_bytes, write_json, write_text
 from elman.train.interrupt import Interrupt
+from elman.train.learner import Learner
 from elman.train.loop import Outcome, fit
 from elman.train.options import TrainOptions, check, from_mapping, rules, to_mapping
 from elman.train.picture import draw_learning_curve, save_picture
@@ -48,11 +49,18 @@ CHANGEABLE = (
 )
 
 
-def train(name: str, options: TrainOptions, console: Console, *beside: Beside) -> Outcome:
+def train(
+    name: str,
+    options: TrainOptions,
+    console: Console,
+    *beside: Beside,
+    last_word: Callable[[Learner, TrainOptions, Outcome], str] | None = None,
+) -> Outcome:
     """Train a model into a run folder, measure it, and write the reports.
 
     Everything that can be wrong with options, folder and data is found before the folder is touched.
     beside: what else is to be told of the training, made when the folder is ready.
+    last_word: what is to be said at the end, such as what a doctor found; empty for nothing.
 
     Raises `ArgumentError`, `DataError` or `RunError`.
     """
@@ -95,6 +103,8 @@ def train(name: str, options: TrainOptions, console: Console, *beside: Beside) -
             )
             return outcome
     _report(task, model, splits, options, outcome, folder, console)
+    if last_word is not None and (said := last_word(learner, options, outcome)):
+        console.print(said, highlight=False, markup=False, soft_wrap=True)
     return outcome
 
 

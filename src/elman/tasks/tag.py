@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import polars as pl
+import torch
 from rich.console import RenderableType
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -30,7 +31,7 @@ from elman.tasks.tagging.labels import StepLabels
 from elman.tasks.tagging.model import coded, counts_of, model_of, said
 from elman.tasks.tagging.network import Coded, TagLearner, TagNetwork
 from elman.tasks.tagging.options import TagOptions, check_choices
-from elman.tasks.task import Model, Task, saved_cell
+from elman.tasks.task import Answer, Model, Task, saved_cell
 from elman.tasks.token_inputs import TokenInputs
 from elman.train.durable import sha256
 from elman.train.metrics import confusion_table
@@ -225,6 +226,27 @@ class Tag(Task[TagOptions, Tagged]):
         listing = inputs.words.listing()
         words = [listing[word] for word in read.words.tolist()]
         return [[words[place] for place in row] for row in read.place.tolist()]
+
+    def answer(self, model: Model, batch: Any, sequence: int) -> Answer | None:
+        """The label of the last step; of several the most probable."""
+        x, lengths = batch[0], batch[2]
+        if sequence >= len(lengths) or not int(lengths[sequence]):
+            return None
+        rows = slice(sequence, sequence + 1)
+        steps = int(lengths[sequence])
+        read = x[:steps, rows] if isinstance(x, Tensor) else x.place[:steps, rows]
+
+        def scores(copies: int) -> Tensor:
+            many = read.expand(-1, copies, *read.shape[2:])
+            return model.module(many if isinstance(x, Tensor) else x._replace(place=many))[0][-1]
+
+        with torch.no_grad():
+            label = int(scores(1).argmax())
+        alone = (read if isinstance(x, Tensor) else x._replace(place=read),)
+        seen = self.seen(model, alone)
+        inputs = seen[:, 0].tolist() if isinstance(seen, Tensor) else [row[0] for row in seen]
+        name = model.parts["labels"].values[label]
+        return Answer(f"{name} at step {steps}", inputs, lambda copies: scores(copies)[:, label])
 
     def rebuild(self, about: Mapping[str, Any], vocabulary: str | None) -> Model:
         options = from_mapping(TagOptions, about["options"], origin="the saved options")

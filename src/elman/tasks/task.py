@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sized
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -42,6 +42,19 @@ class Model:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one sequence, to be explained.
+
+    text: the answer. inputs: (T,) what stands at each step, tokens or lists of numbers. score: given n, the
+    score (n,) of that answer for n copies of the sequence, by one run of the network.
+    """
+
+    text: str
+    inputs: list[Any]
+    score: Callable[[int], Tensor]
+
+
 class Task(ABC, Generic[O, D]):
     """One kind of learning, such as a label for each sequence, on data of one kind D, such as `Examples`."""
 
@@ -75,6 +88,11 @@ class Task(ABC, Generic[O, D]):
     def seen(self, model: Model, batch: Any) -> Tensor | list[list[str]] | None:
         """What a fetched batch holds for people: (T, B, F) numbers, or T rows of B tokens; None: what the
         recurrent layers read."""
+        return None
+
+    def answer(self, model: Model, batch: Any, sequence: int) -> Answer | None:
+        """What the model says of one sequence of a fetched batch; None where there is no such sequence, or
+        the task has no single answer."""
         return None
 
     @abstractmethod

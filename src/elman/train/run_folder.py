@@ -107,12 +107,15 @@ class RunFolder:
     def save_history(self, history: Sequence[Mapping[str, Any]]) -> None:
         write_text(self.path / METRICS, "".join(json.dumps(record) + "\n" for record in history))
 
+    def load_history(self) -> list[dict[str, Any]]:
+        """The records of the epochs; none where the model was saved from Python."""
+        return _lines(self.path / METRICS)
+
     def save_flow(self, records: Sequence[Mapping[str, Any]]) -> None:
         write_text(self.path / FLOW, "".join(json.dumps(record) + "\n" for record in records))
 
     def load_flow(self) -> list[dict[str, Any]]:
-        path = self.path / FLOW
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+        return _lines(self.path / FLOW)
 
     def load_last(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         if not self._resuming:
@@ -150,3 +153,8 @@ class RunFolder:
     def save_result(self, result: Mapping[str, Any]) -> None:
         """Write result.json."""
         write_json(self.path / RESULT, result)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a file, one a line; none where there is no file."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
