@@ -16,7 +16,7 @@ CELLS = """
     GRU IndRNN Jordan LRU LSTM LiGRU MGU MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU RNN SLSTM SRU
 """
 PUBLIC = {
-    "elman": "Cell Classifier Forecaster LanguageModel Tagger cells compare explain load nn report",
+    "elman": "Cell Classifier Forecaster LanguageModel Tagger cells compare explain inspect load nn report",
     "elman.nn": "CRF GRU GRUCell LSTM LSTMCell RNN RNNCell CellLayer Recurrent IndRNN Jordan LRU LiGRU MGU "
     "MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU SLSTM SRU",
     "elman.cells": "Cell State create names options register unregister variants"
@@ -25,6 +25,10 @@ PUBLIC = {
     "elman.program": "Cost INITS Init Mask Normal Parameter Program Range State Stream",
     "elman.backends": "CHOICES Choice choose explain prepare recurrence",
     "elman.data": "Examples Sequences Splits Vocabulary",
+    "elman.inspect": "Active Attribution Examined Finding Gate Influence Inside Inspection LayerFlow Nearest "
+    "Place Profile Signs Spectrum States Units Walk attribute effective_rank examine findings flow_of "
+    "gradient_flow implied_horizon influence inspect_run look_inside most_active nearest recorded signs_of "
+    "spectrum units_of",
     "elman.estimators": "Classifier Forecaster LanguageModel Tagger load",
 }
 ERRORS = "ArgumentError BackendError CellError DataError ElmanError MissingError RunError"

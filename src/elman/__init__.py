@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from elman import cells as cells
+    from elman import inspect as inspect
     from elman import nn as nn
     from elman.backends import explain as explain
     from elman.cells import Cell as Cell
@@ -26,7 +27,7 @@ _PLACES = {
     "explain": "elman.backends",
     "report": "elman.reporting",
 }
-_MODULES = ("cells", "nn")
+_MODULES = ("cells", "inspect", "nn")
 
 
 def __getattr__(name: str) -> Any:

@@ -105,8 +105,9 @@ def test_places_where_a_unit_is_most_active() -> None:
 
 def test_the_nearest_states() -> None:
     inside = states([[0.0], [0.5], [0.1], [9.0], [0.4], [0.0], [2.0], [0.0], [3.0]])
-    own, found = nearest(inside, here, 0, 1)
-    assert own.here == "0.1"
+    near = nearest(inside, here, 0, 1)
+    found = near.others
+    assert near.place.here == "0.1"
     assert [place.here for place in found] == ["1.1", "2.1"]
     assert [place.value for place in found] == pytest.approx([0.1, 0.5])
     with pytest.raises(ArgumentError, match=r"place: expected a step from 0 to 2, got \(0, 3\)"):

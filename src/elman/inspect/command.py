@@ -45,6 +45,8 @@ def show(found: Inspection, console: Console) -> None:
             console.print(units.note, highlight=False)
     if found.active:
         console.print(_active(found))
+    if found.nearest:
+        console.print(_nearest(found))
     for attribution in found.attributions:
         console.print(_attribution(attribution))
     for note in found.notes:
@@ -141,6 +143,16 @@ def _active(found: Inspection) -> Table:
         for place in unit.places:
             at = f"sequence {place.sequence}, step {place.step} ({place.value:+.3f})"
             table.add_row(str(unit.unit), at, _reading(place))
+    return table
+
+
+def _nearest(found: Inspection) -> Table:
+    title = "states nearest to where these units are most active"
+    table = _table(title, "unit", "distance", "read there", left=3)
+    for unit, near in zip(found.active, found.nearest, strict=True):
+        for place in (near.place, *near.others[:2]):
+            distance = "" if place is near.place else f"{place.value:.3f}"
+            table.add_row(str(unit.unit) if not distance else "", distance, _reading(place))
     return table
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from elman.errors import wrong
 from elman.nn.recording import Walk
-from elman.train.gradient_flow import Profile, profile_by_lag, reach
+from elman.train.gradient_flow import Profile, finite_norm, profile_by_lag, reach
 
 SHARE = 0.01  # of the influence of a state on itself: where a memory is said to end
 PROBES = 4
@@ -70,7 +70,7 @@ def influence(
                 if gradient is not None:
                     squares[mark] += gradient.double().square().sum(1)
     size = sum(end.shape[1] for end in ends)
-    norms = (squares / (probes * size)).sqrt().cpu()
+    norms = finite_norm(squares / (probes * size)).cpu()
     lags, running = _lags(walk, last)
     back = profile_by_lag(lags, norms.masked_fill(~running, torch.nan))
     horizon = reach(back, share)

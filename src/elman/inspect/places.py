@@ -59,10 +59,19 @@ def most_active(inside: Inside, context: Context, *, units: int = 5, places: int
     ]
 
 
-def nearest(
-    inside: Inside, context: Context, sequence: int, step: int, *, places: int = 5
-) -> tuple[Place, list[Place]]:
-    """(the place asked for, the steps of other sequences whose output states are nearest, by distance).
+@dataclass(frozen=True)
+class Nearest:
+    """A place, and those in other sequences whose output states are nearest, by Euclidean distance."""
+
+    place: Place
+    others: list[Place]
+
+    def plain(self) -> dict[str, Any]:
+        return {"place": vars(self.place), "others": [vars(place) for place in self.others]}
+
+
+def nearest(inside: Inside, context: Context, sequence: int, step: int, *, places: int = 5) -> Nearest:
+    """The `places` places nearest to that step of that sequence of the batch, one a sequence.
 
     Raises `ArgumentError` for a place that is not in the batch.
     """
@@ -76,7 +85,7 @@ def nearest(
     others = -distance.masked_fill(inside.sequence == sequence, torch.inf)
     own = Place(sequence, step, 0.0, *context(sequence, step))
     found = [place for place in _largest(others, inside, context, places) if place.value != -torch.inf]
-    return own, [_valued(place, -place.value) for place in found]
+    return Nearest(own, [_valued(place, -place.value) for place in found])
 
 
 def _valued(place: Place, value: float) -> Place:

@@ -20,7 +20,7 @@ from elman.inspect.doctor import Finding, findings
 from elman.inspect.examine import Examined, examine
 from elman.inspect.gates import Units
 from elman.inspect.influence import SHARE, Influence, influence
-from elman.inspect.places import Active, Context, most_active
+from elman.inspect.places import Active, Context, Nearest, most_active, nearest
 from elman.inspect.signs import Signs
 from elman.inspect.spectrum import Spectrum, spectrum
 from elman.nn.recording import Walk
@@ -41,26 +41,27 @@ class Inspection:
 
     data: what to call the data; empty where there were none. sequences, steps: of the batch, padding left
     out. flows, influences, spectra, units: of each layer and direction. active: units of the last layer.
-    notes: what is missing, and why.
+    nearest: to the first place of each of those. notes: what is missing, and why.
     """
 
     run: str
     task: str
     data: str
-    sequences: int
-    steps: int
-    flows: Sequence[LayerFlow]
-    influences: Sequence[Influence]
-    spectra: Sequence[Spectrum]
-    units: Sequence[Units]
-    active: Sequence[Active]
-    attributions: Sequence[Attribution]
-    findings: Sequence[Finding]
+    sequences: int = 0
+    steps: int = 0
+    flows: Sequence[LayerFlow] = ()
+    influences: Sequence[Influence] = ()
+    spectra: Sequence[Spectrum] = ()
+    units: Sequence[Units] = ()
+    active: Sequence[Active] = ()
+    nearest: Sequence[Nearest] = ()
+    attributions: Sequence[Attribution] = ()
+    findings: Sequence[Finding] = ()
     notes: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As inspect.json has it."""
-        lists = ("flows", "influences", "spectra", "units", "active", "attributions", "findings")
+        lists = ("flows", "influences", "spectra", "units", "active", "nearest", "attributions", "findings")
         sections = {name: [entry.plain() for entry in getattr(self, name)] for name in lists}
         return {"elman": __version__, **vars(self), **sections, "notes": list(self.notes)}
 
@@ -100,7 +101,7 @@ def inspect_run(
             "Python, on arrays. Name data by --data."
         )
         found = findings(Signs(history=history, options=vars(options)))
-        return Inspection(str(run), task.name, "", 0, 0, [], [], [], [], [], [], found, (note,))
+        return Inspection(str(run), task.name, "", findings=found, notes=(note,))
     splits, called = _splits(task, options, data)
     learner = task.learner(model, splits, options)
     examined = examine(learner, vars(options), history, batch)
@@ -142,6 +143,9 @@ def _inspection(
     spectra = [spectrum(walk, share=share) for walk in walks]
     last = len(walks) - 1
     context = context_of(task.seen(model, examined.batch), walks[last])
+    active = most_active(examined.inside[last], context)
+    first = [unit.places[0] for unit in active if unit.places]
+    near = [nearest(examined.inside[last], context, place.sequence, place.step) for place in first]
     explained, notes = attributions(task, model, examined.batch, explain)
     lengths = walks[last].lengths
     return Inspection(
@@ -154,7 +158,8 @@ def _inspection(
         influences,
         spectra,
         signs.units,
-        most_active(examined.inside[last], context),
+        active,
+        near,
         explained,
         findings(signs),
         notes,

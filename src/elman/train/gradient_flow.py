@@ -123,13 +123,13 @@ def flow_of(total: Tensor, walks: Sequence[Walk], *, retain: bool = False) -> li
             stacked["all"] = torch.stack(list(stacked.values())).sum(0)
         else:
             stacked = {**stacked, "all": next(iter(stacked.values()))}
-        norms = {n: _finite(s).masked_fill(~walk.running, torch.nan) for n, s in stacked.items()}
+        norms = {n: finite_norm(s).masked_fill(~walk.running, torch.nan) for n, s in stacked.items()}
         norms = {name: norm.cpu() for name, norm in norms.items()}
         flows.append(LayerFlow(walk.name, walk.title, walk.steps, walk.lags.cpu(), norms))
     return flows
 
 
-def _finite(squares: Tensor) -> Tensor:
+def finite_norm(squares: Tensor) -> Tensor:
     """Roots of squared norms, with the largest number of float32 for what is not finite."""
     most = torch.finfo(torch.float32).max
     return squares.sqrt().nan_to_num(nan=most, posinf=most).clamp(max=most)

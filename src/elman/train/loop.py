@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -64,11 +64,13 @@ class Store(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended: "finished", "stopped early" or "interrupted"; a record for each epoch."""
+    """How a training ended: "finished", "stopped early" or "interrupted"; a record for each epoch, and for
+    each measurement of the gradient's flow."""
 
     ending: str
     history: list[dict[str, Any]]
     best_epoch: int
+    flow: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -154,7 +156,8 @@ class _Training:
             load_weights(self.learner.module, self.best)
             if ending != "interrupted":
                 self._finish()
-        return Outcome(ending, self.progress.history, self.progress.best_epoch)
+        flow = [] if self.flow is None else self.flow.records
+        return Outcome(ending, self.progress.history, self.progress.best_epoch, flow)
 
     def _go_on(self) -> None:
         """Take up the kept state if there is one, else keep the first."""
