@@ -93,7 +93,7 @@ def test_a_gradient_that_explodes(pixels: tuple[np.ndarray, np.ndarray]) -> None
     patient.weights("weight_hh").copy_(1.5 * torch.eye(16))
     patient.weights("bias_ih").fill_(0.1)
     finding = patient.findings()["exploding gradient"]
-    assert finding.figure == pytest.approx(1.5**63, rel=0.2)
+    assert finding.figure == pytest.approx(1.5**56, rel=0.2)  # beside the last 8 steps
     assert "Clip it: --clip 1." in finding.remedy
     clipped = Patient(*pixels, **options)
     assert "exploding gradient" not in clipped.findings()

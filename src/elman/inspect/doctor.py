@@ -79,7 +79,7 @@ def exploding(signs: Signs) -> Finding | None:
     grown, title = 0.0, ""
     for flow in signs.flows:
         median = flow.by_lag().median
-        last = next((value for value in median if value > 0.0), 0.0)
+        last = max(median[: max(1, len(median) // 8)], default=0.0)  # at the end it may be 0 for some losses
         if last and max(median) / last > max(grown, GROWN):
             grown, title = max(median) / last, flow.title
     if not title:
