@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 
 from elman.cli import main
+from elman.tasks.tag import TASK
+from elman.tasks.tagging.options import TagOptions
 
 SENTENCES = [
     "Ada PER\nwrote O\n. O\n",
@@ -25,6 +27,18 @@ def call(*arguments: str) -> int:
     with pytest.raises(SystemExit) as ending:
         main(arguments)
     return int(ending.value.code or 0)
+
+
+def test_odd_labels_are_said(tmp_path: Path) -> None:
+    (tmp_path / "train.conll").write_text("Ada PER\nwrote O\n\nAda PER\nran O\n\nRome LOC\n")
+    (tmp_path / "dev.conll").write_text("Ada PERS\nran O\n")
+    options = TagOptions(data=str(tmp_path / "train.conll"), valid=str(tmp_path / "dev.conll"), test_share=0)
+    splits, _ = TASK.read(options)
+    assert splits.notes[-3:] == (
+        "seen once in the training data: 'LOC'",
+        "in the valid data, but not in the training data: 'PERS'",
+        "no step of 'LOC', 'PER' in the valid data: nothing is known of it there",
+    )
 
 
 def test_train_evaluate_and_predict_tokens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

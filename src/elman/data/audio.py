@@ -94,7 +94,8 @@ def decode(file: BinaryIO, name: str) -> tuple[np.ndarray, int]:
     try:
         samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, TypeError) as error:
-        raise DataError(f"{name}: expected a recording, got a damaged file ({error}).") from None
+        why = str(getattr(error, "error_string", error)).rstrip(".")
+        raise DataError(f"{name}: expected a recording, got a damaged file ({why}).") from None
     mono = samples.mean(1, dtype=np.float32)
     if len(mono) == 0:
         raise DataError(f"{name}: expected a recording, got one without samples.")

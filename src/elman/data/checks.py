@@ -65,16 +65,27 @@ def classes_of(examples: Examples) -> np.ndarray:
     return classes
 
 
-def class_notes(train: Examples, others: Mapping[str, Examples]) -> list[str]:
-    """What is odd about the classes, to be said: seen once in training, or missing from another part."""
-    classes, counts = np.unique(train.labels, return_counts=True)  # type: ignore[arg-type]
+def class_notes(
+    train: np.ndarray | None, others: Mapping[str, np.ndarray | None], *, unit: str = "example"
+) -> list[str]:
+    """What is odd about the classes, to be said: seen once or never in training, or missing elsewhere.
+
+    train: (N,) labels of the training data. others: by name, those of the other parts; None where there are
+        none. unit: what has one.
+    """
+    if train is None:
+        return []
+    classes, counts = np.unique(train, return_counts=True)
     notes = []
     if (counts == 1).any():
         notes.append(f"seen once in the training data: {_listed(classes[counts == 1])}")
-    for name, part in others.items():
-        missing = np.setdiff1d(classes, part.labels)  # type: ignore[arg-type]
-        if len(missing):
-            notes.append(f"no example of {_listed(missing)} in the {name} data: nothing is known of it there")
+    for name, labels in others.items():
+        if labels is None:
+            continue
+        if len(new := np.setdiff1d(labels, classes)):
+            notes.append(f"in the {name} data, but not in the training data: {_listed(new)}")
+        if len(missing := np.setdiff1d(classes, labels)):
+            notes.append(f"no {unit} of {_listed(missing)} in the {name} data: nothing is known of it there")
     return notes
 
 

@@ -138,7 +138,8 @@ class Classify(Task[ClassifyOptions, Examples]):
                     notes.append(
                         f"{part}: {before - len(train):,} of {before:,} examples of the training data"
                     )
-        notes += class_notes(train, {name: part for name, part in parts.items() if part is not None})
+        held = {name: part.labels for name, part in parts.items() if part is not None}
+        notes += class_notes(train.labels, held)
         return Splits(train, parts["valid"], parts["test"], splits.scaled, tuple(notes)), options
 
     def read_more(self, data: str, options: ClassifyOptions, *, labelled: bool) -> tuple[Examples, str]:

@@ -27,7 +27,7 @@ from elman.tasks.estimator import Estimator
 from elman.tasks.inputs import Inputs, NumberInputs, inputs_from, standardised
 from elman.tasks.network import cell_of
 from elman.tasks.tagging.baselines import one_label_baselines, several_label_baselines
-from elman.tasks.tagging.labels import StepLabels
+from elman.tasks.tagging.labels import StepLabels, label_notes
 from elman.tasks.tagging.model import coded, counts_of, model_of, said
 from elman.tasks.tagging.network import Coded, TagLearner, TagNetwork
 from elman.tasks.tagging.options import TagOptions, check_choices
@@ -144,6 +144,7 @@ class Tag(Task[TagOptions, Tagged]):
                 before, train, parts[part] = train, *hold_out_sequences(train, share, options.seed)
                 if parts[part] is not None:
                     notes.append(_held(part, before, train))
+        notes += label_notes(train, {part: parts[part] for part in ("valid", "test")})
         return Splits(train, parts["valid"], parts["test"], notes=tuple(notes)), options
 
     def read_more(self, data: str, options: TagOptions, *, labelled: bool) -> tuple[Tagged, str]:

@@ -5,13 +5,14 @@ Dimensions: S steps in all, K labels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from elman.data import Sequences
+from elman.data.checks import class_notes
 from elman.data.tagged import Tagged
 from elman.errors import DataError, unknown
 
@@ -95,6 +96,14 @@ class StepLabels:
     def named(self, numbers: np.ndarray) -> np.ndarray:
         """The labels (S,) of numbers (S,)."""
         return np.array(self.values)[numbers]
+
+
+def label_notes(train: Tagged, others: Mapping[str, Tagged | None]) -> list[str]:
+    """What is odd about the labels of steps that have one each, to be said; see `class_notes`."""
+    if train.names or any(part is not None and part.names for part in others.values()):
+        return []
+    held = {name: _flat(part) for name, part in others.items() if part is not None}
+    return class_notes(_flat(train), held, unit="step")
 
 
 def check_names(data: Tagged, names: Sequence[str]) -> None:
