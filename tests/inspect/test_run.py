@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -191,3 +192,40 @@ def test_a_text_is_shown_around_its_places(tmp_path: Path) -> None:
 def test_a_language_model_in_python(tmp_path: Path) -> None:
     LanguageModel(hidden_size=8, epochs=1).fit(Path(__file__).read_text()).save(tmp_path / "run")
     assert inspect_run(tmp_path / "run").notes
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "data", "options", "layers"),
+    [
+        ("tag", "jsb", {}, ["layer 1"]),
+        ("tag", "sentences", {"character_size": 4}, ["layer 1", "layer 1 from the end"]),
+        (
+            "forecast",
+            "ett/ETTh1.csv.gz",
+            {"split": "600/200/200", "lookback": 48, "horizon": 12},
+            ["layer 1"],
+        ),
+    ],
+)
+def test_other_tasks(
+    name: str, data: str, options: dict, layers: list[str], tmp_path: Path, data_folder: Path
+) -> None:
+    from elman.tasks import task_named
+
+    if data == "sentences":  # words are read by letters too, in layers that are not looked at
+        with gzip.open(data_folder / "ud_english_ewt" / "dev.tsv.gz", "rt") as file:
+            rows = [line.split("\t")[:2] for line in file.read(20_000).splitlines()[:-1]]
+        data = str(tmp_path / "few.conll")
+        Path(data).write_text("".join("\t".join(row) + "\n" for row in rows))
+    elif "/" in data:
+        data = str(data_folder / data)
+    shared = {"hidden_size": 8, "epochs": 1, "baselines": False, "data": data, "out": str(tmp_path / "run")}
+    train(name, task_named(name).options(**shared, **options), Console(quiet=True))
+    found = inspect_run(tmp_path / "run", explain=1)
+    assert [flow.title for flow in found.flows] == layers
+    [entry] = found.attributions
+    assert entry.gap < 0.02 * max(1.0, abs(entry.score - entry.baseline))
+    assert len(entry.inputs) == len(entry.integrated) == len(entry.occluded)
+    assert found.active[0].places
+    json.dumps(found.plain(), allow_nan=False)

@@ -38,6 +38,19 @@ def test_there_and_back(tmp_path: Path) -> None:
         assert torch.equal(tensors[name], tensor)
 
 
+def test_a_file_of_a_newer_version(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    path = tmp_path / "model.safetensors"
+    save_file({"w": torch.zeros(2)}, path, {"format": "elman 2"})
+    with pytest.raises(RunError) as error:
+        checkpoint.load(path)
+    assert str(error.value) == (
+        f"{path}: expected a file of format 'elman 1', got 'elman 2'. "
+        "A newer elman wrote it: install that one, or train again."
+    )
+
+
 def test_it_is_an_ordinary_safetensors_file(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     checkpoint.save(path, TENSORS, ABOUT)

@@ -55,7 +55,10 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             "Copy it again from where it came, or train again."
         ) from None
     if header.get("format") != FORMAT:
-        raise RunError(f"{path}: expected a file of format {FORMAT!r}, got {header.get('format')!r}.")
+        found = str(header.get("format"))
+        newer = found.startswith("elman ") and found.removeprefix("elman ").isdecimal()
+        remedy = " A newer elman wrote it: install that one, or train again." if newer else ""
+        raise RunError(f"{path}: expected a file of format {FORMAT!r}, got {header.get('format')!r}.{remedy}")
     if _digest(tensors, header.get("about", "")) != header.get("sha256"):
         raise RunError(
             f"{path}: expected the content that was saved, got another (its sha256 does not match). "
