@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from elman.data import spilled, table_files
 from elman.data.columns import Columns
 from elman.data.examples import Examples
 from elman.data.sequences import Sequences
@@ -28,6 +31,33 @@ def read(folder: Path, text: str, columns: Columns | None = None) -> tuple[Examp
     path.write_text(text)
     examples, notes, _ = read_file(path, columns or Columns())
     return examples, notes[0]
+
+
+def test_the_pieces_make_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_files, "PIECE", 30)
+    monkeypatch.setattr(spilled, "BLOCK", 2)
+    check(read(tmp_path, TABLE)[0])
+    said = complaint(tmp_path, TABLE.replace("4.5", "x"))
+    assert said.startswith("data.csv: expected a number in column 'left', got 'x' in row 6.")
+
+
+def test_numbers_are_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELMAN_CACHE", str(tmp_path / "cache"))
+    numbers = np.random.default_rng(3).normal(size=(7, 2)).astype(np.float32)
+    kept = spilled.spilled([numbers[:4], numbers[4:]])
+    order = np.array([3, 0, 6, 1, 2, 5, 4])
+    sorted_ = spilled.in_order(kept, order)
+    assert np.array_equal(kept, numbers)
+    assert np.array_equal(sorted_, [*numbers[order], [0, 0]])
+    for array in (kept, sorted_):
+        while isinstance(array.base, np.ndarray):
+            array = array.base
+        assert isinstance(array.base, mmap.mmap)
+    assert not any((tmp_path / "cache").iterdir())  # files without a name
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ELMAN_CACHE", str(tmp_path / "file"))
+    with pytest.raises(DataError, match="ELMAN_CACHE names another folder for such files"):
+        spilled.spilled([numbers])
 
 
 def complaint(folder: Path, text: str, columns: Columns | None = None) -> str:

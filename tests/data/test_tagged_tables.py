@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elman.data import Sequences
+from elman.data import Sequences, spilled, table_files
 from elman.data.tagged import StepColumns, Tagged, hold_out_sequences, rolled, to_next
 from elman.data.tagged_arrays import read_tagged_npz
 from elman.data.tagged_source import read_tagged, together
@@ -51,6 +51,14 @@ def test_a_long_table(tmp_path: Path) -> None:
     assert read(tmp_path, SENSORS, labelled=False)[0].labels is None
     alone, _ = read(tmp_path, SENSORS, channels="z")
     assert values(alone)[0] == [[1], [2]]
+
+
+def test_the_pieces_make_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_files, "PIECE", 12)
+    monkeypatch.setattr(spilled, "BLOCK", 2)
+    test_a_long_table(tmp_path)
+    test_tokens_in_a_table(tmp_path)
+    test_an_event_log(tmp_path)
 
 
 def test_tokens_in_a_table(tmp_path: Path) -> None:

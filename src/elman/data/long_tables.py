@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 
 from elman.data import columns as names
 from elman.data.columns import Columns, by_usual_name, named
 from elman.data.examples import Examples
 from elman.data.labels import labels_from_texts
 from elman.data.sequences import Sequences
+from elman.data.spilled import in_order, spilled
+from elman.data.table_files import Table
 from elman.errors import DataError
 
 
@@ -36,41 +40,39 @@ def is_long(table: pl.DataFrame, columns: Columns) -> bool:
     return all(usual) and columns.text is None and by_usual_name(table, names.TEXT_NAMES) is None
 
 
-def read_series(
-    table: pl.DataFrame, columns: Columns, path: Path, *, first_row: int, labelled: bool
-) -> tuple[Examples, str, Columns]:
+def read_series(table: Table, columns: Columns, *, labelled: bool) -> tuple[Examples, str, Columns]:
     """(a series for each id, in the order in which the ids appear; a note on the columns; those columns).
 
-    table: all cells as texts.
-    first_row: what its first row is called in messages.
+    The numbers are mapped from disk; ids, times and labels of the rows are in memory while they are read.
 
     Raises `DataError` with the row for a missing id, time or number, a time that comes twice in a series,
     and a series with two labels; with the nearest name for a column that is not there.
     """
-    taken = _choose(table, columns, str(path), labelled=labelled)
-    table = table.with_row_index("", offset=first_row)  # no column has that name: headers fill it in
-    check_whole(table, [taken.id, *([taken.label] if taken.label else [])], path)
-    data = table.select(
+    path = table.path
+    taken = _choose(table.head, columns, str(path), labelled=labelled)
+    rows, values = read_rows(table, (taken.id, taken.time, taken.label), taken.channels)
+    check_whole(rows, [taken.id, *([taken.label] if taken.label else [])], path)
+    data = rows.select(
         pl.col("").alias("row"),
         pl.col(taken.id).alias("id"),
-        numbered_by(table, taken.id).alias("place"),
-        times_in(table, taken.time, path).alias("time"),
+        numbered_by(rows, taken.id).alias("place"),
+        times_in(rows, taken.time, path).alias("time"),
     )
     order = data.select("place", "time").with_row_index("at").sort("place", "time", "at", maintain_order=True)
-    in_order = order["at"].is_sorted()
+    was_so = order["at"].is_sorted()
     data = data[order["at"]]
     if taken.time is not None:
         check_twice(data, path)
-    values = np.column_stack([numbers_in(table, name, path) for name in taken.channels])
     places, counts = np.unique(data["place"].to_numpy(), return_counts=True)
-    sequences = Sequences.from_flat(values[order["at"].to_numpy()], counts)
     starts = np.cumsum(counts) - counts
+    steps = torch.from_numpy(in_order(values, order["at"].to_numpy()))
+    sequences = Sequences(steps, torch.from_numpy(starts), torch.from_numpy(counts))
     labels = None
     if taken.label is not None:
-        labels = _labels(table[taken.label].str.strip_chars()[order["at"]], data, starts, path)
+        labels = _labels(rows[taken.label].str.strip_chars()[order["at"]], data, starts, path)
     note = f"{path.name}: {len(places):,} series by column {taken.id!r}"
     note += f", time {taken.time!r}" if taken.time else ", steps in the order of the rows"
-    note += "" if in_order else " (rows were not in order: sorted)"
+    note += "" if was_so else " (rows were not in order: sorted)"
     note += f", channels {', '.join(map(repr, taken.channels))}"
     note += f", labels {taken.label!r}" if taken.label else ""
     kept = Columns(
@@ -82,6 +84,28 @@ def read_series(
     )
     examples = Examples(sequences, labels, str(path), names=data["id"].to_numpy()[starts].astype(str))
     return examples, note, kept
+
+
+def read_rows(
+    table: Table, kept: Sequence[str | None], channels: Sequence[str]
+) -> tuple[pl.DataFrame, np.ndarray]:
+    """(of every row its number in messages, as the column "", and the columns `kept` that are not None; the
+    numbers of the channels (S, F), which are on disk).
+
+    Raises `DataError` with the row for what is no number.
+    """
+    rows: list[pl.DataFrame] = []
+    names = dict.fromkeys(name for name in kept if name is not None)
+
+    def numbers() -> Iterator[np.ndarray]:
+        for row, frame in table.frames():
+            numbered = frame.with_row_index("", offset=row)  # no column has that name: headers fill it in
+            rows.append(numbered.select("", *names))
+            if channels:
+                yield np.column_stack([numbers_in(numbered, name, table.path) for name in channels])
+
+    values = spilled(numbers())
+    return pl.concat(rows), values
 
 
 def _choose(table: pl.DataFrame, columns: Columns, source: str, *, labelled: bool) -> _Taken:

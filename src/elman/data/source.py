@@ -95,10 +95,7 @@ def _read_table(path: Path, columns: Columns, settings: FileSettings, *, labelle
         whole = table.whole()
         return read_index(whole, columns, path, settings, first_row=first_row, labelled=labelled)
     if is_long(table.head, columns):
-        first_row = table.skipped + 1
-        examples, note, taken = read_series(
-            table.whole(), columns, path, first_row=first_row, labelled=labelled
-        )
+        examples, note, taken = read_series(table, columns, labelled=labelled)
     else:
         examples, note, taken = read_texts(table, columns, labelled=labelled)
     return examples, (note,), taken

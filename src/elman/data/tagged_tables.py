@@ -10,13 +10,23 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 
 from elman.data import columns as names
 from elman.data import conll
 from elman.data.columns import Columns, by_usual_name, named
 from elman.data.labels import labels_from_texts
-from elman.data.long_tables import check_twice, check_whole, is_numeric, numbered_by, numbers_in, times_in
+from elman.data.long_tables import (
+    check_twice,
+    check_whole,
+    is_numeric,
+    numbered_by,
+    numbers_in,
+    read_rows,
+    times_in,
+)
 from elman.data.sequences import Sequences
+from elman.data.spilled import in_order
 from elman.data.tables import open_table
 from elman.data.tagged import StepColumns, Tagged
 from elman.errors import DataError
@@ -49,17 +59,17 @@ def read_steps(path: Path, columns: StepColumns, *, labelled: bool = True) -> tu
     """
     header = "no" if columns.header == "no" else "yes"
     opened, _ = open_table(path, Columns(header=header))
-    table = opened.whole()
-    taken = _choose(table, columns, str(path), labelled=labelled)
-    table = table.with_row_index("", offset=opened.skipped + 1)
+    taken = _choose(opened.head, columns, str(path), labelled=labelled)
+    kept = (taken.id, taken.time, taken.token, taken.event, *taken.labels)
+    table, values = read_rows(opened, kept, taken.channels)
     needed = [name for name in (taken.id, taken.token, taken.event, *taken.labels) if name]
     check_whole(table, needed, path)
-    table, in_order = _sorted(table, taken, path)
-    data = _events(table, taken, path) if taken.event else _steps(table, taken, path)
+    table, was_so = _sorted(table, taken, path)
+    data = _events(table, taken, path) if taken.event else _steps(table, values, taken, path)
     note = f"{path.name}: {len(data):,} sequences"
     note += f" by column {taken.id!r}" if taken.id else " (no column of ids)"
     note += f", time {taken.time!r}" if taken.time else ", steps in the order of the rows"
-    note += "" if in_order else " (rows were not in order: sorted)"
+    note += "" if was_so else " (rows were not in order: sorted)"
     if taken.event:
         note += f", {len(data.names):,} events of column {taken.event!r}"
     else:
@@ -118,16 +128,16 @@ def _choose(table: pl.DataFrame, columns: StepColumns, source: str, *, labelled:
 
 
 def _sorted(table: pl.DataFrame, taken: _Taken, path: Path) -> tuple[pl.DataFrame, bool]:
-    """(the rows by sequence and time, with both as columns " place" and " time"; whether they were so)."""
+    """(the rows by sequence and time, with both as columns " place" and " time", and where each stood as
+    " at"; whether they were so)."""
     zeros = pl.Series(values=np.zeros(len(table), dtype=np.int64))
     place = numbered_by(table, taken.id) if taken.id else zeros
     table = table.with_columns(place.alias(" place"), times_in(table, taken.time, path).alias(" time"))
-    in_order = table.with_row_index(" at").sort(" place", " time", " at")
-    was = in_order[" at"].is_sorted()
+    table = table.with_row_index(" at").sort(" place", " time", " at")
     if taken.time and not taken.event:
         named_id = taken.id or taken.time
         check_twice(
-            in_order.select(
+            table.select(
                 pl.col(" place").alias("place"),
                 pl.col(" time").alias("time"),
                 pl.col(named_id).alias("id"),
@@ -135,19 +145,19 @@ def _sorted(table: pl.DataFrame, taken: _Taken, path: Path) -> tuple[pl.DataFram
             ),
             path,
         )
-    return in_order.drop(" at"), was
+    return table, table[" at"].is_sorted()
 
 
-def _steps(table: pl.DataFrame, taken: _Taken, path: Path) -> Tagged:
-    """A step for each row."""
+def _steps(table: pl.DataFrame, values: np.ndarray, taken: _Taken, path: Path) -> Tagged:
+    """A step for each row; values: (S, F) of the channels, as the file has them."""
     _, counts = np.unique(table[" place"].to_numpy(), return_counts=True)
     cuts = np.cumsum(counts)[:-1]
     inputs: Sequences | list[list[str]]
     if taken.token:
         inputs = [row.tolist() for row in np.split(table[taken.token].to_numpy(), cuts)]
     else:
-        values = np.column_stack([numbers_in(table, name, path) for name in taken.channels])
-        inputs = Sequences.from_flat(values, counts)
+        steps = torch.from_numpy(in_order(values, table[" at"].to_numpy()))
+        inputs = Sequences(steps, torch.from_numpy(np.cumsum(counts) - counts), torch.from_numpy(counts))
     labels = None
     several = len(taken.labels) > 1
     if taken.labels:
