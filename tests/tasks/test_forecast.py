@@ -298,6 +298,19 @@ def test_refused_files(table: pl.DataFrame, tmp_path: Path) -> None:
             "test: expected no file of its own, since parts follow one another",
         ),
         ({"data": str(tmp_path / "laod.csv")}, DataError, "data: expected a file, got "),
+        (
+            {"split": "1500/300/10", "horizon": 12, "target": "OT"},
+            DataError,
+            f"{file}: split: expected a test part of 12 steps (the horizon) or more within the 1,680 steps "
+            "there are, got none by 1500/300/10. "
+            "Choose other numbers of steps, 0 for a part that is not wanted.",
+        ),
+        (
+            {"target": "OT", "known": "HUFL,OT"},
+            DataError,
+            f"{file}: known: expected columns that are nothing else, got 'OT', which is named as target too. "
+            "Leave it out of one of them.",
+        ),
     ):
         options = ForecastOptions(**{"data": str(file), "out": str(tmp_path / "run"), **changes})
         with pytest.raises(error) as raised:

@@ -128,6 +128,7 @@ def series_table(
                 f"{source}: categories: expected names among the covariates (known, past, static), got "
                 f"{name!r}."
             )
+    _check_one_role(columns, source)
     time = columns.time or _find_time(frame, source)
     for name in time:
         _check_there(frame, name, "time_column", source)
@@ -150,6 +151,20 @@ def series_table(
         raise DataError(f"{source}: expected the name of a series in every row, got none in row {row}.")
     note = _note(frame, taken, columns)
     return SeriesTable(ids, stamps, time_type, pl.DataFrame(values), taken, source, first_row, (note,))
+
+
+def _check_one_role(columns: SeriesColumns, source: str) -> None:
+    """Raise `DataError` for a column that is to be two things, such as forecast and known ahead."""
+    roles: dict[str, str] = {}
+    for role in ("targets", "known", "past", "static"):
+        for name in getattr(columns, role):
+            called = role.removesuffix("s")
+            if name in roles:
+                raise DataError(
+                    f"{source}: {called}: expected columns that are nothing else, got {name!r}, which is "
+                    f"named as {roles[name]} too. Leave it out of one of them."
+                )
+            roles[name] = called
 
 
 def _read_delimited(content: bytes, kind: str) -> pl.DataFrame:

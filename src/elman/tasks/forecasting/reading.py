@@ -47,6 +47,15 @@ def splits_of(panel: Panel, options: ForecastOptions, *, test_share: float) -> S
         steps=options.split_steps,
         shares=(options.validation_share, test_share),
     )
+    for name, part, steps in zip(
+        ("validation", "test"), (valid, test), (options.split_steps or (0, 0, 0))[1:], strict=True
+    ):
+        if steps and part is None:
+            raise DataError(
+                f"{panel.source}: split: expected a {name} part of {horizon} steps (the horizon) or more "
+                f"within the {int(panel.ends.max()):,} steps there are, got none by {options.split}. "
+                "Choose other numbers of steps, 0 for a part that is not wanted."
+            )
     notes = [*panel.notes, *_constant(panel, train)]
     return Splits(train, valid, _measured(test, options), notes=tuple(notes))
 
