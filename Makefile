@@ -5,6 +5,7 @@ VENV        := .venv
 PY          := $(VENV)/bin/python
 PYTEST_ARGS ?=
 BENCH_ARGS  ?=
+CHROMIUM    ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL := $(PY) -m pip install -qq --no-input -c constraints.txt
@@ -14,11 +15,11 @@ BUILD_TOOLS := scikit-build-core nanobind cmake ninja
 # Touched when .venv is whole; what of its prerequisites is newer ($?) says what is to be done again.
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint bench bench-peers sanitize clean
+.PHONY: help setup demo test test-browser lint bench bench-peers sanitize clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(READY) ## Make .venv with everything and build the engine; quick when nothing changed.
 
@@ -43,6 +44,10 @@ demo: setup ## Train on handwritten digits and show how well it does on images i
 
 test: setup ## Run all tests. PYTEST_ARGS="-k gru" adds options.
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-browser: setup ## Open reports in chromium; screenshots/ has what it saw. CHROMIUM=PATH names one.
+	@test -n "$(CHROMIUM)" || { echo "No chromium found. On Debian: apt-get install chromium"; exit 1; }
+	ELMAN_BROWSER="$(CHROMIUM)" $(PY) -m pytest tests/browser $(PYTEST_ARGS)
 
 lint: setup ## Check style (ruff) and types (pyright).
 	$(VENV)/bin/ruff check

@@ -64,7 +64,17 @@ def test_every_dependency_is_pinned() -> None:
 
 def test_make_lists_its_targets() -> None:
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("setup", "demo", "test", "lint", "bench", "bench-peers", "sanitize", "clean"):
+    for target in (
+        "setup",
+        "demo",
+        "test",
+        "test-browser",
+        "lint",
+        "bench",
+        "bench-peers",
+        "sanitize",
+        "clean",
+    ):
         assert f"make {target} " in shown
 
 

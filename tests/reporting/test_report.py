@@ -56,7 +56,8 @@ def test_the_sections_say_what_the_files_say(digits: Path) -> None:
     run = read_run(digits)
     sections = sections_of(run)
     assert [one.name for one in sections] == [
-        "overview", "figures", "curves", "result", "hardest", "flow", "speed", "cell", "reproduce",
+        "overview", "figures", "curves", "result", "hardest", "flow", "inside", "speed", "cell",
+        "reproduce",
     ]  # fmt: skip
     result = json.loads((digits / "result.json").read_text())
     figures = table(section(sections, "figures"), "Figures")
@@ -170,3 +171,29 @@ def test_what_data_say_is_never_markup(digits: Path, tmp_path: Path) -> None:
     written = page(bad, bad, [Section("one", bad, [chart, made, text])])
     assert bad not in written
     assert "alert(1)" in written
+
+
+def test_what_elman_inspect_found_is_shown(digits: Path, tmp_path: Path) -> None:
+    notes = section(sections_of(read_run(digits)), "inside").blocks
+    assert "elman inspect RUN" in getattr(notes[0], "text", "")
+    shutil.copytree(digits, tmp_path / "run")
+    finding = {
+        "name": "vanishing",
+        "text": "the gradient is lost after 12 steps.",
+        "remedy": "Try --cell lstm.",
+    }
+    layers = json.loads((digits / "flow.jsonl").read_text().splitlines()[0])["layers"]
+    flow = {"title": "layer 1", "steps": 8, "reach": 5, "by_lag": layers[0]}
+    gate = {"name": "z", "near_zero": 0.25, "near_one": 0.5, "mean": 0.6, "shut": 0.0, "open": 0.125}
+    units = {"title": "layer 1", "note": "", "gates": [gate], "states": [], "saturated": {}, "dead": {}}
+    found = {"data": "digits, its training part", "sequences": 64, "steps": 512, "findings": [finding]}
+    found |= {"flows": [flow], "units": [units]}
+    (tmp_path / "run" / "inspect.json").write_text(json.dumps(found))
+    sections = sections_of(read_run(tmp_path / "run"))
+    doctor = [getattr(block, "text", "") for block in section(sections, "doctor").blocks]
+    assert doctor[0] == "Vanishing: the gradient is lost after 12 steps. Try --cell lstm."
+    assert doctor[1] == "From digits, its training part: 64 sequences, 512 steps."
+    assert charts([section(sections, "flow")])[0].words == "It reaches 5 of 8 steps back before it is lost."
+    gates = table(section(sections, "gates"), "Gates")
+    assert [cell.shown for cell in gates.cells[0]] == ["z", "0.6", "25.0%", "50.0%", "0.0%", "12.5%"]
+    assert "inside" not in [one.name for one in sections]

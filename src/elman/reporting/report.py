@@ -7,13 +7,13 @@ from pathlib import Path
 from elman.reporting.blocks import Section
 from elman.reporting.cell_section import cell_section
 from elman.reporting.curves import learning_curves
-from elman.reporting.inside import inside_sections
 from elman.reporting.overview import overview, result_figures
 from elman.reporting.page import check_page, page, write_page
 from elman.reporting.parts import need
 from elman.reporting.reproduce import reproduce
 from elman.reporting.results import result_sections
 from elman.reporting.run import Run, read_run
+from elman.reporting.seen import inside_sections
 from elman.reporting.speed import speed_section
 from elman.train.run_folder import REPORT
 

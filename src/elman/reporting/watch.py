@@ -12,13 +12,13 @@ from elman.errors import ArgumentError
 from elman.reporting.blocks import Section
 from elman.reporting.cell_section import cell_section
 from elman.reporting.curves import learning_curves
-from elman.reporting.inside import inside_sections
 from elman.reporting.overview import overview, result_figures
 from elman.reporting.page import main_part, page
 from elman.reporting.parts import PACKAGES, SERVER, need
 from elman.reporting.report import title_of
 from elman.reporting.reproduce import reproduce
 from elman.reporting.run import Run, read_files
+from elman.reporting.seen import inside_sections
 from elman.tasks.task import Model, Task
 from elman.train.display import Display
 from elman.train.run_folder import RunFolder

@@ -10,9 +10,9 @@ function say(text) {
 
 async function unpackPlotly() {
   const element = document.getElementById("plotly");
-  const packed = Uint8Array.from(atob(element.textContent), (letter) => letter.charCodeAt(0));
+  const packed = await fetch(`data:application/gzip;base64,${element.textContent}`);
   element.remove();
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const stream = packed.body.pipeThrough(new DecompressionStream("gzip"));
   const script = document.createElement("script");
   script.textContent = await new Response(stream).text();
   document.head.append(script);

@@ -1,0 +1,193 @@
+"""Reports in a real browser: they open, are drawn, sorted and copied, dark and light, wide and narrow.
+
+The pictures of each page are left in screenshots/, to be looked at.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import elman
+from elman.reporting.watch import Watch
+from elman.tasks.saved import open_model
+from elman.train.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Visit = Callable[..., "Page"]
+Reports = Callable[[str], Path]
+WIDE, NARROW = 1280, 390
+SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
+NAMES = ["images", "text", "forecast", "tag", "generate"]
+LOOKS = [("light", WIDE), ("dark", NARROW)]
+MOST_MILLISECONDS, MOST_BYTES = 2_000, 5_000_000
+PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+GROUND = "getComputedStyle(document.body).backgroundColor"
+DRAWN = "[...document.querySelectorAll('.plot')].every((plot) => plot.dataset.drawn === 'yes')"
+
+COLOUR = """(name) => {
+  const made = document.createElement("p");
+  made.style.color = `var(${name})`;
+  document.body.append(made);
+  return getComputedStyle(made).color;
+}"""
+
+
+def draw_all(page: Page) -> int:
+    """Have every chart drawn, as for printing; returns how many there are."""
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.wait_for_function(DRAWN)
+    return page.locator(".plot").count()
+
+
+def keep(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=str(SCREENSHOTS / f"{name}.png"), full_page=True)
+
+
+def column(page: Page, place: int) -> list[str]:
+    return page.locator(f"#figures table tbody tr > :nth-child({place})").all_inner_texts()
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_chart_is_drawn_and_nothing_is_wider_than_the_page(
+    name: str, scheme: str, width: int, visit: Visit, reports: Reports
+) -> None:
+    if name != "images" and not os.environ.get("ELMAN_DATA"):
+        pytest.skip("ELMAN_DATA is not set")
+    page = visit(reports(name).as_uri(), scheme=scheme, width=width)
+    count = draw_all(page)
+    assert count >= 5
+    assert page.locator(".plot .main-svg").count() >= count
+    boxes = [plot.bounding_box() for plot in page.locator(".plot").all()]
+    assert all(box is not None and box["width"] > 200 and box["height"] > 90 for box in boxes)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    keep(page, f"{name}-{scheme}-{width}")
+
+
+def test_it_opens_within_two_seconds(
+    visit: Visit, reports: Reports, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page can be read, and its thread's work is done: in time of its own, as the machine is shared."""
+    path = reports("images")
+    page, said = visit(path.as_uri()), []
+    session = page.context.new_cdp_session(page)
+    for _ in range(3):
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        page.reload()
+        page.wait_for_function("document.documentElement.dataset.ready")
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        own = 1e3 * next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration")
+        session.send("Performance.disable")
+        ready = page.evaluate("Number(document.documentElement.dataset.ready)")
+        said.append((page.evaluate(PAINTED), own, ready))
+    with capsys.disabled():
+        times = "; ".join(f"{paint:.0f}, {own:.0f}, {ready:.0f}" for paint, own, ready in said)
+        print(
+            f"\nreport.html: {path.stat().st_size / 1e6:.2f} MB; ms to first paint, of own work, to charts:"
+        )
+        print(times)
+    assert min(paint for paint, _, _ in said) < MOST_MILLISECONDS
+    assert min(own for _, own, _ in said) < MOST_MILLISECONDS
+    assert path.stat().st_size < MOST_BYTES
+
+
+def test_tables_are_sorted_by_mouse_and_by_keyboard(visit: Visit, reports: Reports) -> None:
+    page = visit(reports("images").as_uri())
+    before = column(page, 2)
+    shares = sorted(float(text.rstrip("%")) for text in before)
+    header = page.locator("#figures thead th").nth(1)
+    button = header.get_by_role("button")
+    button.click()
+    assert header.get_attribute("aria-sort") == "ascending"
+    assert [float(text.rstrip("%")) for text in column(page, 2)] == shares
+    button.focus()
+    page.keyboard.press("Enter")
+    assert header.get_attribute("aria-sort") == "descending"
+    assert [float(text.rstrip("%")) for text in column(page, 2)] == shares[::-1]
+    assert page.locator("#figures [aria-sort]").count() == 1
+    page.locator("#figures thead button").nth(3).click()  # a rule without that figure comes last
+    assert column(page, 4)[-1] == ""
+
+
+def test_a_table_is_copied_as_csv(visit: Visit, reports: Reports) -> None:
+    page = visit(reports("images").as_uri())
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("#figures .copy").click()
+    page.wait_for_function("document.getElementById('said').textContent.includes('clipboard')")
+    lines = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert lines[0].replace(" ", "").startswith("Part,accuracy,macro_f1")
+    assert [line.split(",")[0] for line in lines[1:4]] == ["train", "valid", "test"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(scheme: str, visit: Visit, reports: Reports) -> None:
+    page = visit(reports("images").as_uri(), scheme=scheme)
+    ground = page.evaluate(GROUND)
+    for name in ("--ink", "--soft", "--link", "--good", "--warning", "--bad"):
+        assert contrast(page.evaluate(COLOUR, name), ground) >= 4.5, name
+    assert contrast(page.evaluate(COLOUR, "--wrong-ink"), page.evaluate(COLOUR, "--wrong")) >= 4.5
+    assert luminance(ground) < 0.05 if scheme == "dark" else luminance(ground) > 0.9
+
+
+def test_charts_follow_when_the_light_goes_out(visit: Visit, reports: Reports) -> None:
+    page = visit(reports("images").as_uri())
+    draw_all(page)
+    text = "getComputedStyle(document.querySelector('.plot .xtick text')).fill"
+    light = page.evaluate(text)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"{text} !== '{light}'")
+    assert contrast(page.evaluate(text), page.evaluate(GROUND)) >= 4.5
+
+
+def test_runs_side_by_side(visit: Visit, reports: Reports, tmp_path: Path) -> None:
+    out = elman.compare(reports("images").parent, reports("rnn").parent, out=tmp_path / "both.html")
+    for scheme, width in LOOKS:
+        page = visit(out.as_uri(), scheme=scheme, width=width)
+        assert draw_all(page) >= 4
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        keep(page, f"compare-{scheme}-{width}")
+
+
+def test_the_watched_page_follows_the_training(visit: Visit, reports: Reports) -> None:
+    folder = reports("images").parent
+    task, model = open_model(folder)
+    watch = Watch(0)
+    watch.begin(RunFolder(folder), task, model)
+    try:
+        page = visit(watch.address)
+        page.wait_for_function("document.getElementById('progress').textContent === 'Training begins.'")
+        watch.start(epochs=3, steps=123, done=0)
+        watch.step(2, 50, {"loss": 1.25}, 32)
+        page.wait_for_function("document.getElementById('progress').textContent.includes('update 50 of 123')")
+        page.evaluate("document.querySelector('#curves h2').textContent = 'old'")
+        watch.epoch({})
+        page.wait_for_function("document.querySelector('#curves h2').textContent === 'Learning curves'")
+        assert draw_all(page) >= 4
+    finally:
+        watch.close()
+    page.wait_for_function("document.getElementById('progress').textContent.startsWith('Training has ended')")
+
+
+def channels(colour: str) -> list[float]:
+    """The red, green and blue of rgb(…), 0 to 1."""
+    return [float(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as of WCAG 2."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels(colour)]
+    return sum(share * value for share, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast ratio as of WCAG 2, 1 to 21."""
+    dark, light = sorted((luminance(first), luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
