@@ -101,11 +101,11 @@ def test_a_named_store_of_something_else(text: Path, tmp_path: Path) -> None:
 
 def test_a_store_half_written_is_not_one(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "my.store"
-    put = stores._put_in_place
-    monkeypatch.setattr(stores, "_put_in_place", interrupted)
+    write = stores._write_part
+    monkeypatch.setattr(stores, "_write_part", interrupted)
     with pytest.raises(KeyboardInterrupt):
         stored({"train": text_file(text)}, Cutting(), folder)
-    monkeypatch.setattr(stores, "_put_in_place", put)
+    monkeypatch.setattr(stores, "_write_part", write)
     assert not folder.exists()
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
     stored({"train": text_file(text)}, Cutting(), folder)

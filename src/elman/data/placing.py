@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
 
 @contextmanager
@@ -17,10 +16,12 @@ def put_in_place(folder: Path) -> Iterator[Path]:
     Nothing is left of it where the writing fails. Where another process was quicker its folder stays.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(mkdtemp(prefix=".new-", dir=folder.parent))
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
     try:
         yield beside
-        former = beside.with_name(f"{beside.name}.former")
+        former = beside.with_suffix(".former")
         if folder.exists():
             os.replace(folder, former)
         try:

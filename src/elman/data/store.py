@@ -15,7 +15,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ import numpy as np
 
 from elman.data.codec import UNKNOWN, Codec
 from elman.data.cutting import Cutting, Passage, Tokens, coded_blocks, in_memory, smallest_type
+from elman.data.placing import put_in_place
 from elman.data.remote import cache_folder
 from elman.data.texts import Text, text_file
 from elman.data.tokens import Vocabulary
@@ -166,25 +166,19 @@ def _differences(was: Cutting, wanted: Cutting) -> str:
 
 def _write(folder: Path, texts: Mapping[str, Text], cutting: Cutting, codec: Codec | None = None) -> None:
     """Cut the texts into a folder beside, then put it in place; without a codec its vocabulary is learned."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
     try:
-        sources = {part: {**text.identity(), "sha256": text.sha256()} for part, text in texts.items()}
-        passages = cutting.cut(texts)
-        codec = codec or Codec(cutting.vocabulary(passages["train"]), cutting.tokens)
-        (beside / VOCABULARY).write_text(codec.vocabulary.to_json())
-        kind, sha = smallest_type(len(codec)), hashlib.sha256()
-        parts = {part: _write_part(beside, part, kind, passages[part], codec, sha) for part in passages}
-        about = {"format": FORMAT, "dtype": kind.str, "fingerprint": sha.hexdigest(), "sources": sources}
-        about |= {"cutting": dataclasses.asdict(cutting), "parts": parts}
-        (beside / MANIFEST).write_text(json.dumps(about, indent=2) + "\n")
-        _put_in_place(beside, folder)
+        with put_in_place(folder) as beside:
+            sources = {part: {**text.identity(), "sha256": text.sha256()} for part, text in texts.items()}
+            passages = cutting.cut(texts)
+            codec = codec or Codec(cutting.vocabulary(passages["train"]), cutting.tokens)
+            (beside / VOCABULARY).write_text(codec.vocabulary.to_json())
+            kind, sha = smallest_type(len(codec)), hashlib.sha256()
+            parts = {part: _write_part(beside, part, kind, passages[part], codec, sha) for part in passages}
+            about = {"format": FORMAT, "dtype": kind.str, "fingerprint": sha.hexdigest(), "sources": sources}
+            about |= {"cutting": dataclasses.asdict(cutting), "parts": parts}
+            (beside / MANIFEST).write_text(json.dumps(about, indent=2) + "\n")
     except OSError as error:
         raise DataError(f"store: '{folder}' could not be written ({error.strerror or error}).") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _write_part(
@@ -203,12 +197,3 @@ def _write_part(
         file.flush()
         os.fsync(file.fileno())
     return said
-
-
-def _put_in_place(beside: Path, folder: Path) -> None:
-    """Rename a whole store to its name; a former one there makes way first."""
-    former = beside.with_suffix(".former")
-    if folder.exists():
-        os.replace(folder, former)
-    os.replace(beside, folder)
-    shutil.rmtree(former, ignore_errors=True)
