@@ -67,8 +67,10 @@ def trained(flow: int | None, **options: object) -> Classifier:
     return Classifier(flow=flow, **settings).fit(digits.images[:400] / 16, digits.target[:400])
 
 
-def test_measuring_while_training_changes_no_weight() -> None:
-    plain, watched = (trained(flow).model_.module.state_dict() for flow in (None, 3))
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_measuring_while_training_changes_no_weight(precision: str) -> None:
+    models = [trained(flow, precision=precision).model_ for flow in (None, 3)]
+    plain, watched = (model.module.state_dict() for model in models)
     assert all(torch.equal(plain[name], watched[name]) for name in plain)
 
 

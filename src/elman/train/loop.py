@@ -234,7 +234,10 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         if self.flow is not None:
-            self.flow.before(self.module, batch, position.step, position.epoch)
+            mixed = self.options.precision in ("bf16", "16")  # Fabric's module takes no gradient but its own
+            with self.fabric.autocast():
+                module = self.learner.module if mixed else self.module
+                self.flow.before(module, batch, position.step, position.epoch)
         step = self.learner.step(self.module, batch)
         self.learner.module.zero_grad()
         self.fabric.backward(step.loss)
