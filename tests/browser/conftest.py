@@ -49,13 +49,20 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     errors: list[str] = []
     contexts = []
 
-    def open_page(address: str, *, scheme: Any = "light", width: int = 1280, measured: bool = False) -> Page:
+    def open_page(
+        address: str,
+        *,
+        scheme: Any = "light",
+        width: int = 1280,
+        before: Callable[[Page], None] = lambda page: None,
+    ) -> Page:
         context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
         context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        before(page)
         page.goto(address)
         page.wait_for_function("document.documentElement.dataset.ready")
         return page

@@ -81,7 +81,7 @@ def bars(labels: Sequence[str], values: Sequence[float], *, x: str, shown: Seque
     )
     made.update_yaxes(autorange="reversed", type="category")
     if max(values) > 0 and min(values) >= 0:
-        made.update_xaxes(range=[0, 1.15 * max(values)])
+        made.update_xaxes(range=[0, 1.3 * max(values)])  # room for the figures behind the bars
     return made
 
 
