@@ -197,3 +197,10 @@ def test_what_elman_inspect_found_is_shown(digits: Path, tmp_path: Path) -> None
     gates = table(section(sections, "gates"), "Gates")
     assert [cell.shown for cell in gates.cells[0]] == ["z", "0.6", "25.0%", "50.0%", "0.0%", "12.5%"]
     assert "inside" not in [one.name for one in sections]
+
+
+def test_a_page_that_cannot_be_written(digits: Path) -> None:
+    with pytest.raises(
+        RunError, match=r"out: '/proc/page.html' could not be written .* Name another file by --out"
+    ):
+        elman.report(digits, out="/proc/page.html")

@@ -45,7 +45,11 @@ def check_page(path: Path) -> None:
 
 def write_page(path: Path, html: str) -> None:
     """Write a page, whole or not at all; raises `RunError` where that cannot be."""
-    write_text(path, html)
+    try:
+        write_text(path, html)
+    except RunError as error:
+        why = getattr(error.__cause__, "strerror", None) or error
+        raise RunError(f"out: '{path}' could not be written ({why}). Name another file by --out.") from error
 
 
 @cache
