@@ -14,6 +14,7 @@ import pytest
 
 import elman
 from elman.errors import ArgumentError, DataError, MissingError, RunError
+from elman.inspect import inspect_run
 from elman.reporting import parts
 from elman.reporting.blocks import Chart, Grid, Marked, Section, Table
 from elman.reporting.report import sections_of
@@ -177,25 +178,24 @@ def test_what_elman_inspect_found_is_shown(digits: Path, tmp_path: Path) -> None
     notes = section(sections_of(read_run(digits)), "inside").blocks
     assert "elman inspect RUN" in getattr(notes[0], "text", "")
     shutil.copytree(digits, tmp_path / "run")
-    finding = {
-        "name": "vanishing",
-        "text": "the gradient is lost after 12 steps.",
-        "remedy": "Try --cell lstm.",
-    }
-    layers = json.loads((digits / "flow.jsonl").read_text().splitlines()[0])["layers"]
-    flow = {"title": "layer 1", "steps": 8, "reach": 5, "by_lag": layers[0]}
-    gate = {"name": "z", "near_zero": 0.25, "near_one": 0.5, "mean": 0.6, "shut": 0.0, "open": 0.125}
-    units = {"title": "layer 1", "note": "", "gates": [gate], "states": [], "saturated": {}, "dead": {}}
-    found = {"data": "digits, its training part", "sequences": 64, "steps": 512, "findings": [finding]}
-    found |= {"flows": [flow], "units": [units]}
-    (tmp_path / "run" / "inspect.json").write_text(json.dumps(found))
+    found = inspect_run(digits, explain=1)
+    (tmp_path / "run" / "inspect.json").write_text(json.dumps(found.plain()))
     sections = sections_of(read_run(tmp_path / "run"))
     doctor = [getattr(block, "text", "") for block in section(sections, "doctor").blocks]
-    assert doctor[0] == "Vanishing: the gradient is lost after 12 steps. Try --cell lstm."
-    assert doctor[1] == "From digits, its training part: 64 sequences, 512 steps."
-    assert charts([section(sections, "flow")])[0].words == "It reaches 5 of 8 steps back before it is lost."
-    gates = table(section(sections, "gates"), "Gates")
-    assert [cell.shown for cell in gates.cells[0]] == ["z", "0.6", "25.0%", "50.0%", "0.0%", "12.5%"]
+    assert doctor[-1] == f"From {found.data}: {found.sequences:,} sequences, {found.steps:,} steps."
+    said = [f"{one.name.capitalize()}: {one.text} {one.remedy}" for one in found.findings]
+    assert doctor[:-1] == (said or ["Nothing found that is wrong."])
+    flows = charts([section(sections, "flow")])
+    assert list(flows[0].figure.data[-1].y) == pytest.approx(found.flows[0].by_lag().median, rel=1e-2)
+    memory = table(section(sections, "memory"), "Memory").cells
+    assert [row[2].value for row in memory] == [one.horizon for one in found.influences]
+    gates = table(section(sections, "gates"), "Gates").cells
+    assert [row[0].shown for row in gates] == [gate.name for gate in found.units[0].gates]
+    assert [row[1].value for row in gates] == [gate.mean for gate in found.units[0].gates]
+    active = table(section(sections, "units"), "Steps").cells
+    assert int(active[0][0].shown) == found.active[0].unit
+    answer = charts([section(sections, "attribution")])[0]
+    assert list(answer.figure.data[0].y) == found.attributions[0].integrated
     assert "inside" not in [one.name for one in sections]
 
 
