@@ -9,6 +9,8 @@ from elman.reporting.blocks import Block, Listing, Note, Section, Table
 from elman.reporting.run import Run, config_text
 from elman.train.run_folder import CONFIG
 
+SAME = "The same options, data, versions and number of threads give the same weights."
+TIMED = "It was trained for a time (max_seconds), so the weights depend on how fast the machine is."
 SHOWN = ("elman", "commit", "torch", "python", "system", "cpu", "cores", "threads", "isa", "engine")
 
 
@@ -20,7 +22,7 @@ def reproduce(run: Run) -> Section:
         task = run.task.name if run.task is not None else "TASK"
         command = ["elman", "train", task, "--config", str(run.path / CONFIG), "--out", f"{run.path}-again"]
         blocks.append(Listing("The same again", shlex.join(command)))
-        blocks.append(Note("The same options, data, versions and number of threads give the same weights."))
+        blocks.append(Note(TIMED if run.settings.get("max_seconds") else SAME))
     if config:
         blocks.append(Listing(CONFIG, config))
     made = run.result.get("machine")
