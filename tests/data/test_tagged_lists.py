@@ -42,10 +42,10 @@ def test_lists_are_sequences(name: str, piece: int, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(table_files, "ROWS", max(piece // 10, 1))
     path = written(tmp_path, name, ROWS)
     data, notes, taken = read(path)
-    assert data.inputs == [["Paris", "sleeps"], ["He"], []]
+    assert list(data.inputs) == [["Paris", "sleeps"], ["He"], []]
     assert data.labels is not None
     assert [row.tolist() for row in data.labels] == [["B-LOC", "O"], ["O"], []]
-    assert data.called == ["a", "b", "c"]
+    assert list(data.called or ()) == ["a", "b", "c"]
     assert data.place(1, 0) == "line 2"
     assert notes == (f"{name}: tokens from column 'tokens', labels from column 'ner_tags'",)
     assert (taken.token, taken.label, taken.id) == ("tokens", "ner_tags", "id")
@@ -54,7 +54,7 @@ def test_lists_are_sequences(name: str, piece: int, tmp_path: Path, monkeypatch:
 
 def test_columns_are_named_by_option(tmp_path: Path) -> None:
     data, _, _ = read(written(tmp_path, "data.jsonl", ROWS), token="ner_tags", label="pos")
-    assert data.inputs == [["B-LOC", "O"], ["O"], []]
+    assert list(data.inputs) == [["B-LOC", "O"], ["O"], []]
     assert data.labels is not None
     assert [row.tolist() for row in data.labels] == [[3, 7], [1], []]
 
@@ -102,4 +102,4 @@ def test_lists_without_a_usual_name(tmp_path: Path) -> None:
 def test_a_table_of_steps_in_json_is_still_one(tmp_path: Path) -> None:
     rows = [{"id": 1, "token": "a", "label": "x"}, {"id": 1, "token": "b", "label": "y"}]
     data, _, _ = read(written(tmp_path, "data.jsonl", rows))
-    assert data.inputs == [["a", "b"]]
+    assert list(data.inputs) == [["a", "b"]]

@@ -9,7 +9,7 @@ import pytest
 
 from elman.data import Sequences, spilled, table_files
 from elman.data.tagged import StepColumns, Tagged, hold_out_sequences, rolled, to_next
-from elman.data.tagged_arrays import read_tagged_npz
+from elman.data.tagged_arrays import read_tagged_npz, tagged_of
 from elman.data.tagged_source import read_tagged, together
 from elman.data.tagged_tables import read_steps
 from elman.errors import DataError
@@ -63,7 +63,7 @@ def test_the_pieces_make_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_tokens_in_a_table(tmp_path: Path) -> None:
     data, _ = read(tmp_path, WORDS)
-    assert data.inputs == [["Paris", "sleeps"], ["He"]]
+    assert list(data.inputs) == [["Paris", "sleeps"], ["He"]]
     assert data.labels is not None
     assert data.labels[0].tolist() == ["B-LOC", "O"]
 
@@ -181,15 +181,15 @@ def test_a_folder_with_parts_in_the_names_of_its_files(tmp_path: Path) -> None:
 
 def test_shares_held_out() -> None:
     sentences = [[str(number)] for number in range(20)]
-    data = Tagged(sentences, [np.array([number]) for number in range(20)], "here")
+    data = tagged_of(sentences, [[number] for number in range(20)], source="here")
     kept, held = hold_out_sequences(data, 0.25, seed=1)
     assert held is not None
     assert (len(kept), len(held)) == (15, 5)
-    assert sorted(kept.inputs + held.inputs) == sorted(sentences)  # type: ignore[operator]
+    assert sorted([*kept.inputs, *held.inputs]) == sorted(sentences)  # type: ignore[misc]
     assert held.labels is not None
     assert [str(row[0]) for row in held.labels] == [tokens[0] for tokens in held.inputs]  # type: ignore[union-attr]
-    alone = Tagged([list("abcdefgh")], [np.arange(8)], "here")
+    alone = tagged_of([list("abcdefgh")], [np.arange(8)], source="here")
     kept, held = hold_out_sequences(alone, 0.25, seed=1)
     assert held is not None
-    assert (kept.inputs, held.inputs) == ([list("abcdef")], [list("gh")])
+    assert (*kept.inputs, *held.inputs) == (list("abcdef"), list("gh"))  # type: ignore[misc]
     assert hold_out_sequences(data, 0.0, seed=1)[1] is None

@@ -1,6 +1,6 @@
-"""Private memory that `elman train classify` takes for a large file beyond that for a small one, in bytes.
+"""Private memory that `elman train` takes for a large file beyond that for a small one, in bytes.
 
-python growth.py SMALL LARGE OUT
+python growth.py TASK SMALL LARGE OUT
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ import re
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from elman.data import table_files, text_store
+from elman.data import conll, steps, table_files, text_store
 from elman.tasks import jobs
 from elman.tasks.classifying.options import ClassifyOptions
+from elman.tasks.tagging.options import TagOptions
 
 
 def private() -> int:
@@ -24,7 +26,7 @@ def private() -> int:
     return int(found[1]) * 1024
 
 
-def peak(data: str, out: Path) -> int:
+def peak(task: str, data: str, out: Path) -> int:
     """The most private memory while a model is trained."""
     most, done = private(), threading.Event()
 
@@ -35,23 +37,20 @@ def peak(data: str, out: Path) -> int:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    options = ClassifyOptions(
-        data=data,
-        out=str(out),
-        text_column="3",
-        label_column="1",
-        header="no",
-        tokens="whitespace",
-        max_vocabulary=1000,
-        max_steps=10,
-        embedding_size=8,
-        hidden_size=8,
-        max_seconds=0.1,
-        validation_share=0.02,
-        test_share=0.02,
-        baselines=False,
-    )
-    jobs.train("classify", options, Console(quiet=True))
+    given: dict[str, Any] = {
+        "max_vocabulary": 1000,
+        "embedding_size": 8,
+        "hidden_size": 8,
+        "max_seconds": 0.1,
+    }
+    given |= {"data": data, "out": str(out), "header": "no", "validation_share": 0.02, "test_share": 0.02}
+    if task == "classify":
+        options: Any = ClassifyOptions(
+            text_column="3", label_column="1", tokens="whitespace", max_steps=10, baselines=False, **given
+        )
+    else:
+        options = TagOptions(token_column="1", label_column="2", character_size=4, **given)
+    jobs.train(task, options, Console(quiet=True))
     done.set()
     watcher.join()
     return most
@@ -59,6 +58,7 @@ def peak(data: str, out: Path) -> int:
 
 if __name__ == "__main__":
     table_files.PIECE = text_store.BLOCK = 1 << 18
-    small, large, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-    before = peak(small, folder / "small")
-    print(peak(large, folder / "large") - before)
+    conll.ROWS, steps.BLOCK = 5_000, 20_000
+    task, small, large, folder = *sys.argv[1:4], Path(sys.argv[4])
+    before = peak(task, small, folder / "small")
+    print(peak(task, large, folder / "large") - before)

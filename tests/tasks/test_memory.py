@@ -13,6 +13,17 @@ import pytest
 TIMES = 6
 
 
+def growth(task: str, lines: list[bytes], name: str, folder: Path) -> tuple[int, int]:
+    """(private memory that `TIMES` times these lines take beyond those alone, their size), in bytes."""
+    small, large = folder / f"small{name}", folder / f"large{name}"
+    small.write_bytes(b"".join(lines))
+    large.write_bytes(b"".join(lines * TIMES))
+    environment = {**os.environ, "ELMAN_CACHE": str(folder / "cache")}
+    command = [sys.executable, Path(__file__).with_name("growth.py"), task, small, large, folder]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return int(result.stdout), large.stat().st_size
+
+
 @pytest.mark.data
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux how much memory is taken")
 def test_the_memory_does_not_grow_with_the_file(data_folder: Path, tmp_path: Path) -> None:
@@ -21,10 +32,15 @@ def test_the_memory_does_not_grow_with_the_file(data_folder: Path, tmp_path: Pat
         file.seek(15 << 20)  # among those of both classes
         file.readline()
         lines = file.readlines(1 << 19)
-    small, large = tmp_path / "small.tsv", tmp_path / "large.tsv"
-    small.write_bytes(b"".join(lines))
-    large.write_bytes(b"".join(lines * TIMES))
-    environment = {**os.environ, "ELMAN_CACHE": str(tmp_path / "cache")}
-    command = [sys.executable, Path(__file__).with_name("growth.py"), small, large, tmp_path]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert int(result.stdout) < 4 * large.stat().st_size
+    grown, size = growth("classify", lines, ".tsv", tmp_path)
+    assert grown < 4 * size
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux how much memory is taken")
+def test_the_memory_does_not_grow_with_the_tokens(data_folder: Path, tmp_path: Path) -> None:
+    """Tagged sentences, once and six times: held in memory they took 52 times the file's size."""
+    with gzip.open(data_folder / "ud_english_ewt" / "train.tsv.gz") as file:
+        lines = file.read().split(b"\n\n")[:1_000]
+    grown, size = growth("tag", [line + b"\n\n" for line in lines], ".tsv", tmp_path)
+    assert grown < 4 * size

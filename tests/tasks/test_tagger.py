@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from elman.data.named_tagged import jsb, ud_ewt
 from elman.data.tagged import Tagged, rolled, to_next
+from elman.data.tagged_arrays import tagged_of
 from elman.errors import ArgumentError, DataError
 from elman.estimators import Tagger, load
 from elman.tasks.tag import TASK
@@ -102,7 +103,7 @@ def test_a_conditional_random_field() -> None:
     assert [row.tolist() for row in model.predict(SENTENCES)] == SPANS
     chances = np.concatenate(model.predict_proba(SENTENCES))
     np.testing.assert_allclose(chances.sum(1), 1.0, atol=1e-5)
-    figures = TASK.figures(model.model_, Tagged(SENTENCES, [np.array(row) for row in SPANS], "here"))
+    figures = TASK.figures(model.model_, tagged_of(SENTENCES, SPANS, source="here"))
     assert figures["span_f1"] == 1.0
     assert figures["span_f1_by_kind"] == {"LOC": 1.0, "PER": 1.0}
     assert figures["steps"] == 21

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from elman.data.conll import parse_tokens
+from elman.data.conll import tokens_of_lines
 from elman.data.examples import Splits
 from elman.data.remote import RemoteFile
 from elman.data.sequences import Sequences
 from elman.data.tagged import StepColumns, Tagged
+from elman.data.text_store import Source
 
 _UD_EWT = {
     "train": "96825809b698a70d8baa03c71443f871b00ed26b36d72b11ae0e8a6ce5670b5e",
@@ -30,10 +32,17 @@ def ud_ewt() -> Splits[Tagged]:
     """
     parts = {}
     for part, digest in _UD_EWT.items():
-        content = RemoteFile(f"{part}.tsv.gz", digest, ()).content("ud_english_ewt").decode()
-        columns = StepColumns(token="1", label="2", header="no")
-        parts[part], _, _ = parse_tokens(content, columns, f"ud_ewt {part}")
+        parts[part], _, _ = tokens_of_lines(
+            partial(_lines, RemoteFile(f"{part}.tsv.gz", digest, ())),
+            StepColumns(token="1", label="2", header="no"),
+            f"ud_ewt {part}",
+            Source(f"ud_ewt {part}", digest),
+        )
     return Splits(parts["train"], parts["dev"], parts["test"])
+
+
+def _lines(remote: RemoteFile) -> list[str]:
+    return [remote.content("ud_english_ewt").decode()]
 
 
 def jsb() -> Splits[Tagged]:

@@ -16,8 +16,8 @@ from elman.errors import DataError
 BLOCK = 100_000  # rows that are put in order at a time
 
 
-def spilled(pieces: Iterable[np.ndarray]) -> np.ndarray:
-    """Arrays (n, F) of float32, the same F, as one array on disk (S, F); none give (0, 1).
+def spilled(pieces: Iterable[np.ndarray], kind: type[np.generic] = np.float32) -> np.ndarray:
+    """Arrays (n, F) of numbers, the same F, or (n,), as one array on disk (S, F) or (S,); none give (0, 1).
 
     Raises `DataError` where there is no room in the cache.
     """
@@ -25,15 +25,15 @@ def spilled(pieces: Iterable[np.ndarray]) -> np.ndarray:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder) as file:
-            width = 1
+            tail: tuple[int, ...] = (1,)
             for piece in pieces:
-                width = piece.shape[1]
-                file.write(np.ascontiguousarray(piece, dtype=np.float32).tobytes())
+                tail = piece.shape[1:]
+                file.write(np.ascontiguousarray(piece, dtype=kind).tobytes())
             file.flush()
             if not file.tell():
-                return np.zeros((0, width), dtype=np.float32)
+                return np.zeros((0, *tail), dtype=kind)
             # copy-on-write: nothing is ever written, and torch wants memory that could be
-            return np.asarray(np.memmap(file, np.float32, mode="c").reshape(-1, width))
+            return np.asarray(np.memmap(file, kind, mode="c").reshape(-1, *tail))
     except OSError as error:
         raise DataError(
             f"numbers could not be kept in '{folder}' ({error.strerror or error}). "

@@ -97,8 +97,11 @@ class Table:
             self._only.append(first)
 
 
-def _pieces(path: Path, quote: str | None = None) -> Iterator[bytes]:
-    """The content of a file, unpacked, in pieces that end where a line does, outside of quotes."""
+def pieces_of(path: Path, quote: str | None = None) -> Iterator[bytes]:
+    """The content of a file, unpacked, in pieces that end where a line does, outside of quotes.
+
+    Raises `DataError` for a damaged or empty file, and for text that is no UTF-8.
+    """
     rest, lines, start, begun = b"", 0, 0, False
     with cast(BinaryIO, gzip.open(path) if path.suffix == ".gz" else open(path, "rb")) as file:
         while True:
@@ -117,7 +120,7 @@ def _pieces(path: Path, quote: str | None = None) -> Iterator[bytes]:
             cut = _last_line_end(whole, quote) if content else len(whole)
             piece, rest = whole[:cut], whole[cut:]
             check_utf8(piece, path, lines=lines, start=start)
-            if piece.strip():
+            if piece:
                 yield piece
             lines, start = lines + piece.count(b"\n"), start + len(piece)
             if not content:
@@ -138,7 +141,9 @@ def _delimited(path: Path) -> Iterator[pl.DataFrame]:
     """Quotes mean something in .csv only: in .tsv they are part of the text."""
     quote = '"' if kind_of(path) == ".csv" else None
     separator, schema, rows = "\t", None, 0
-    for content in _pieces(path, quote):
+    for content in pieces_of(path, quote):
+        if not content.strip():
+            continue
         if schema is None and quote:
             separator = _separator(content)
         try:
@@ -209,7 +214,10 @@ def _json_lines(path: Path) -> Iterator[pl.DataFrame]:
 def json_frames(path: Path, schema: pl.Schema | None = None) -> Iterator[pl.DataFrame]:
     """The objects of JSON lines; raises `DataError` that names the first line that holds none."""
     lines = 0
-    for content in _pieces(path):
+    for content in pieces_of(path):
+        if not content.strip():
+            lines += content.count(b"\n")
+            continue
         try:
             frame = pl.read_ndjson(content, schema=schema, infer_schema_length=None)
         except pl.exceptions.PolarsError as error:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from elman.data.sequences import Sequences
+from elman.data.steps import Steps, StepTokens
 from elman.errors import DataError, unknown
 
 
@@ -36,23 +38,23 @@ class StepColumns:
 class Tagged:
     """Sequences of tokens or numbers, and what is to be said of their steps.
 
-    inputs: N lists of tokens, or N sequences of numbers.
-    labels: N arrays, of (T_i,) labels or, where a step may have several, of (T_i, K) numbers 0 and 1; None
-        where there are none.
+    inputs: N sequences of tokens, or of numbers.
+    labels: N sequences of labels or, where a step may have several, N arrays (T_i, K) of numbers 0 and 1;
+        None where there are none.
     names: what those K are called; empty where a step has one label.
     source: what messages call the data: a file or the name of a data set.
-    lines: N arrays (T_i,), the line or row of a file that each step is from; None for arrays.
+    lines: N sequences, the line or row of a file that each step is from; None for arrays.
     called: N names of the sequences; None where they have none.
     ahead: whether the labels of a step are those of the step behind it.
     events: whether the numbers say which of `names` happen at a step, as an event log has it.
     """
 
-    inputs: Sequences | list[list[str]]
-    labels: list[np.ndarray] | None
+    inputs: Sequences | StepTokens
+    labels: Steps | list[np.ndarray] | None
     source: str
     names: tuple[str, ...] = ()
-    lines: list[np.ndarray] | None = None
-    called: list[str] | None = None
+    lines: Steps | None = None
+    called: Sequence[str] | None = None
     ahead: bool = False
     events: bool = False
 
@@ -64,7 +66,7 @@ class Tagged:
         """(N,) steps of each sequence."""
         if isinstance(self.inputs, Sequences):
             return self.inputs.lengths.numpy()
-        return np.array([len(tokens) for tokens in self.inputs], dtype=np.int64)
+        return self.inputs.lengths
 
     def place(self, sequence: int, step: int) -> str:
         """What a message calls that step: a line of the file, or its numbers counted from 0."""
@@ -74,15 +76,11 @@ class Tagged:
 
     def select(self, rows: np.ndarray) -> Tagged:
         """The sequences at `rows`, in that order."""
-        if isinstance(self.inputs, Sequences):
-            inputs: Sequences | list[list[str]] = self.inputs.select(torch.from_numpy(rows))
-        else:
-            inputs = _picked(self.inputs, rows)
         return replace(
             self,
-            inputs=inputs,
+            inputs=self.inputs.select(rows),
             labels=None if self.labels is None else _picked(self.labels, rows),
-            lines=None if self.lines is None else _picked(self.lines, rows),
+            lines=None if self.lines is None else self.lines.select(rows),
             called=None if self.called is None else _picked(self.called, rows),
         )
 
@@ -107,20 +105,24 @@ class Tagged:
 
     def steps(self, start: int, stop: int) -> Tagged:
         """The steps `start` to `stop` of the only sequence."""
+        back = int(self.lengths[0]) - stop
         if isinstance(self.inputs, Sequences):
             at = int(self.inputs.starts[0])
             values = self.inputs.values[at + start : at + stop].numpy()
-            inputs: Sequences | list[list[str]] = Sequences.from_flat(values, np.array([len(values)]))
+            inputs: Sequences | StepTokens = Sequences.from_flat(values, np.array([len(values)]))
         else:
-            inputs = [self.inputs[0][start:stop]]
-        labels, lines = (
-            None if arrays is None else [arrays[0][start:stop]] for arrays in (self.labels, self.lines)
-        )
+            inputs = self.inputs.cut(front=start, back=back)
+        labels: Steps | list[np.ndarray] | None = self.labels
+        if isinstance(labels, Steps):
+            labels = labels.cut(front=start, back=back)
+        elif labels is not None:
+            labels = [labels[0][start:stop]]
+        lines = None if self.lines is None else self.lines.cut(front=start, back=back)
         return replace(self, inputs=inputs, labels=labels, lines=lines)
 
 
-def _picked(items: list, rows: np.ndarray) -> list:
-    return [items[row] for row in rows.tolist()]
+def _picked(items: Any, rows: np.ndarray) -> Any:
+    return [items[row] for row in rows.tolist()] if isinstance(items, list) else items.select(rows)
 
 
 def hold_out_sequences(data: Tagged, share: float, seed: int) -> tuple[Tagged, Tagged | None]:
@@ -157,17 +159,17 @@ def to_next(data: Tagged) -> Tagged:
         check_roll(data.inputs, data.source)
         labels = rolled(data.inputs)
         names = names or tuple(str(place) for place in range(data.inputs.features))
-    stay = np.maximum(data.lengths - 1, 0)
     if isinstance(data.inputs, Sequences):
-        shorter: Sequences | list[list[str]] = replace(data.inputs, lengths=torch.from_numpy(stay))
+        stay = torch.from_numpy(np.maximum(data.lengths - 1, 0))
+        shorter: Sequences | StepTokens = replace(data.inputs, lengths=stay)
     else:
-        shorter = [tokens[:-1] for tokens in data.inputs]
-    lines = None if data.lines is None else [array[:-1] for array in data.lines]
-    later = [array[1:] for array in labels]
+        shorter = data.inputs.cut(back=1)
+    lines = None if data.lines is None else data.lines.cut(back=1)
+    later = labels.cut(front=1) if isinstance(labels, Steps) else [array[1:] for array in labels]
     return replace(data, inputs=shorter, labels=later, names=names, lines=lines, ahead=True)
 
 
-def is_roll(inputs: Sequences | Sequence[list[str]]) -> bool:
+def is_roll(inputs: Sequences | StepTokens) -> bool:
     """Whether these are numbers that are all 0 or 1."""
     return isinstance(inputs, Sequences) and bool(((inputs.values == 0) | (inputs.values == 1)).all())
 

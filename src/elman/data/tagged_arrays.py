@@ -15,6 +15,7 @@ import numpy as np
 from elman.data.arrays import labels_of, load_arrays, sequences_of
 from elman.data.files import existing
 from elman.data.sequences import Sequences
+from elman.data.steps import Steps, StepTokens
 from elman.data.tagged import Tagged
 from elman.errors import DataError
 
@@ -53,10 +54,10 @@ def tagged_of(x: Any, y: Any = None, *, source: str = "X") -> Tagged:
         x = x.detach().cpu().numpy()
     if len(x) == 0:
         raise DataError(f"{source}: expected at least one example, got an empty data set.")
-    inputs: Sequences | list[list[str]]
+    inputs: Sequences | StepTokens
     if _are_tokens(x):
-        inputs = [_tokens(row, place, source) for place, row in enumerate(x)]
-        lengths = np.array([len(tokens) for tokens in inputs])
+        inputs = StepTokens.of([_tokens(row, place, source) for place, row in enumerate(x)])
+        lengths = inputs.lengths
     else:
         inputs = sequences_of(x if isinstance(x, np.ndarray) else list(x), name=source)
         lengths = inputs.lengths.numpy()
@@ -76,8 +77,8 @@ def _tokens(row: Any, place: int, source: str) -> list[str]:
     return [str(token) for token in row]
 
 
-def _labels(y: Any, lengths: np.ndarray, source: str) -> list[np.ndarray] | None:
-    """N arrays (T_i,) or (T_i, K), checked against the lengths of the inputs."""
+def _labels(y: Any, lengths: np.ndarray, source: str) -> Steps | list[np.ndarray] | None:
+    """One label a step, or N arrays (T_i, K), checked against the lengths of the inputs."""
     if y is None:
         return None
     if hasattr(y, "detach"):
@@ -97,7 +98,7 @@ def _labels(y: Any, lengths: np.ndarray, source: str) -> list[np.ndarray] | None
     if full and full[0].ndim == 2:
         return _several(rows, full[0].shape[1], source)
     flat = labels_of(np.concatenate(full) if full else np.zeros(0, int), int(lengths.sum()), source=source)
-    return _split(flat, lengths)
+    return Steps.of(flat, lengths)
 
 
 def _several(rows: list[np.ndarray], width: int, source: str) -> list[np.ndarray]:
@@ -125,8 +126,8 @@ def _split(flat: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
 def _checked(data: Tagged) -> Tagged:
     """The same, its names fitting the labels; `DataError` if they do not."""
     labels = data.labels
-    several = labels is not None and any(array.ndim == 2 for array in labels)
-    width = labels[0].shape[1] if labels is not None and several else 0
+    several = isinstance(labels, list)
+    width = labels[0].shape[1] if several else 0
     if data.names and width and len(data.names) != width:
         raise DataError(f"{data.source}: expected {width} names, one for each label, got {len(data.names)}.")
     if several and not data.names:

@@ -13,8 +13,10 @@ import polars as pl
 from elman.data import conll
 from elman.data.columns import ID_NAMES, by_usual_name, named
 from elman.data.files import existing, kind_of
+from elman.data.step_store import StepPiece, stored_steps
 from elman.data.table_files import json_frames, parquet_frames
 from elman.data.tagged import StepColumns, Tagged
+from elman.data.text_store import file_source
 from elman.errors import DataError
 
 KINDS = (".jsonl", ".ndjson", ".parquet")
@@ -44,30 +46,40 @@ def read_lists(path: Path, columns: StepColumns, *, labelled: bool = True) -> tu
     if token == label:
         raise DataError(f"{path}: expected two columns, of tokens and of labels, got {token!r} for both.")
     id_ = named(first, columns.id, "id_column", str(path)) if columns.id else by_usual_name(first, ID_NAMES)
-    inputs: list[list[str]] = []
-    labels: list[list[Any]] = []
-    called: list[str] = []
-    row = 1
-    for frame in _frames(path):
-        tokens = _cells(frame, token, path, row)
-        inputs += [[str(cell) for cell in cells] for cells in tokens]
-        if label is not None:
-            found = _cells(frame, label, path, row)
-            _check_lengths(tokens, found, path, row)
-            labels += found
-        if id_ is not None:
-            called += frame[id_].cast(pl.String).fill_null("").to_list()
-        row += len(frame)
-    data = Tagged(
-        inputs,
-        None if label is None else _arrays(labels, path),
-        str(path),
-        lines=[np.full(len(cells), at) for at, cells in enumerate(inputs, 1)],
-        called=called or None,
+    kept = stored_steps(
+        file_source(path),
+        {"token": token, "label": label, "id": id_},
+        lambda: _pieces(path, token, label, id_),
     )
+    data = Tagged(kept.tokens, kept.labels, str(path), lines=kept.lines, called=kept.called)
     note = f"{path.name}: tokens from column {token!r}"
     note += f", labels from column {label!r}" if label is not None else ""
     return data, note, replace(columns, token=token, label=label or columns.label, id=id_)
+
+
+def _pieces(path: Path, token: str, label: str | None, id_: str | None) -> Iterator[StepPiece]:
+    """The sequences of each piece of the file."""
+    row, kinds = 1, set[type]()
+    for frame in _frames(path):
+        tokens = _cells(frame, token, path, row)
+        labels = None
+        if label is not None:
+            found = _cells(frame, label, path, row)
+            _check_lengths(tokens, found, path, row)
+            kinds.update(type(cell) for cells in found for cell in cells)
+            if len(kinds) > 1:
+                names = " and ".join(sorted(kind.__name__ for kind in kinds))
+                raise DataError(f"{path}: expected labels of one kind, whole numbers or texts, got {names}.")
+            labels = [cell if kinds == {int} else str(cell) for cells in found for cell in cells]
+        lengths = np.array([len(cells) for cells in tokens], dtype=np.int64)
+        yield StepPiece(
+            [str(cell) for cells in tokens for cell in cells],
+            labels,
+            np.repeat(np.arange(row, row + len(frame)), lengths),
+            lengths.cumsum(),
+            None if id_ is None else frame[id_].cast(pl.String).fill_null("").to_list(),
+        )
+        row += len(frame)
 
 
 def _frames(path: Path) -> Iterator[pl.DataFrame]:
@@ -109,13 +121,3 @@ def _check_lengths(tokens: list[list[Any]], labels: list[list[Any]], path: Path,
                 f"{path}: expected a label for each of the {len(these)} tokens of row {at}, "
                 f"got {len(those)} labels."
             )
-
-
-def _arrays(labels: list[list[Any]], path: Path) -> list[np.ndarray]:
-    """Labels by sequence: whole numbers, or texts."""
-    kinds = {type(label) for row in labels for label in row}
-    if len(kinds) > 1:
-        names = " and ".join(sorted(kind.__name__ for kind in kinds))
-        raise DataError(f"{path}: expected labels of one kind, whole numbers or texts, got {names}.")
-    kind = np.int64 if kinds == {int} else np.str_
-    return [np.array(row, dtype=kind) for row in labels]

@@ -27,6 +27,7 @@ from elman.data.long_tables import (
 )
 from elman.data.sequences import Sequences
 from elman.data.spilled import in_order
+from elman.data.steps import Steps, StepTokens
 from elman.data.tables import open_table
 from elman.data.tagged import StepColumns, Tagged
 from elman.errors import DataError
@@ -151,30 +152,36 @@ def _sorted(table: pl.DataFrame, taken: _Taken, path: Path) -> tuple[pl.DataFram
 def _steps(table: pl.DataFrame, values: np.ndarray, taken: _Taken, path: Path) -> Tagged:
     """A step for each row; values: (S, F) of the channels, as the file has them."""
     _, counts = np.unique(table[" place"].to_numpy(), return_counts=True)
-    cuts = np.cumsum(counts)[:-1]
-    inputs: Sequences | list[list[str]]
+    starts = np.cumsum(counts) - counts
+    inputs: Sequences | StepTokens
     if taken.token:
-        inputs = [row.tolist() for row in np.split(table[taken.token].to_numpy(), cuts)]
+        different, numbers = _numbered(table[taken.token])
+        inputs = StepTokens(numbers, starts, counts, different)
     else:
         steps = torch.from_numpy(in_order(values, table[" at"].to_numpy()))
-        inputs = Sequences(steps, torch.from_numpy(np.cumsum(counts) - counts), torch.from_numpy(counts))
-    labels = None
+        inputs = Sequences(steps, torch.from_numpy(starts), torch.from_numpy(counts))
+    labels: Steps | list[np.ndarray] | None = None
     several = len(taken.labels) > 1
-    if taken.labels:
-        flat = _several(table, taken.labels, path) if several else _one(table, taken.labels[0])
-        labels = np.split(flat, cuts)
+    if several:
+        labels = np.split(_several(table, taken.labels, path), starts[1:])
+    elif taken.labels:
+        different, numbers = _numbered(table[taken.labels[0]].str.strip_chars())
+        labels = Steps(numbers, starts, counts, labels_from_texts(different))
     return Tagged(
         inputs,
         labels,
         str(path),
         names=taken.labels if several else (),
-        lines=np.split(table[""].to_numpy(), cuts),
+        lines=Steps(table[""].to_numpy(), starts, counts),
         called=_called(table, taken),
     )
 
 
-def _one(table: pl.DataFrame, label: str) -> np.ndarray:
-    return labels_from_texts(table[label].str.strip_chars().to_list())
+def _numbered(column: pl.Series) -> tuple[list[str], np.ndarray]:
+    """(the different texts of a column, (S,) the number of each)."""
+    different = column.unique(maintain_order=True)
+    places = pl.Series(np.arange(len(different), dtype=np.int32))
+    return different.to_list(), column.replace_strict(different, places, return_dtype=pl.Int32).to_numpy()
 
 
 def _several(table: pl.DataFrame, labels: tuple[str, ...], path: Path) -> np.ndarray:

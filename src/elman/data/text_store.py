@@ -16,7 +16,6 @@ One whose source has changed is made anew.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import mmap
 import os
@@ -28,9 +27,7 @@ from typing import Any, overload
 import numpy as np
 
 from elman.data.labels import labels_from_texts
-from elman.data.placing import put_in_place
-from elman.data.remote import cache_folder
-from elman.errors import DataError
+from elman.data.placing import made_once
 
 FORMAT = "elman texts 1"
 BLOCK = 1 << 20  # bytes of texts that are read at a time
@@ -141,55 +138,78 @@ def stored_texts(source: Source, settings: Mapping[str, Any], read: Callable[[],
 
     Raises what `read` raises, and `DataError` where the store cannot be written.
     """
-    key = hashlib.sha256(json.dumps([FORMAT, source.name, settings], sort_keys=True).encode()).hexdigest()
-    stem = "".join(c if c.isalnum() else "-" for c in Path(source.name).name.split(".")[0])
-    folder = cache_folder() / "texts" / f"{stem[:40]}-{key[:16]}"
-    found = _open(folder, source.stamp)
-    if found is None:
-        try:
-            with put_in_place(folder) as beside:
-                _write(beside, source.stamp, read())
-        except OSError as error:
-            message = f"{source.name}: its texts could not be kept in '{folder}' ({error.strerror or error})."
-            raise DataError(f"{message} ELMAN_CACHE names another folder for such files.") from error
-        found = _open(folder, source.stamp)
-        assert found is not None
-    return found
+    return made_once(
+        "texts",
+        source.name,
+        [FORMAT, source.name, settings],
+        lambda folder: _open(folder, source.stamp),
+        lambda folder: _write(folder, source.stamp, read()),
+    )
+
+
+def mapped_texts(folder: Path, size: int) -> StoredTexts:
+    """The texts that a `TextWriter` wrote, so many bytes; raises `OSError` or `ValueError` otherwise."""
+    path = folder / "texts.utf8"
+    if path.stat().st_size != size:
+        raise ValueError(f"'{path}' has another size")
+    with open(path, "rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+    return StoredTexts(folder, content, np.asarray(np.load(folder / "offsets.npy", mmap_mode="r")))
+
+
+class TextWriter:
+    """Writes texts.utf8 and offsets.npy in a folder, some texts at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._file = folder, open(folder / "texts.utf8", "wb")  # noqa: SIM115
+        self._lengths: list[np.ndarray] = []
+
+    def add(self, texts: Iterable[str]) -> None:
+        encoded = [text.encode() for text in texts]
+        self._file.write(b"".join(encoded))
+        self._lengths.append(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)))
+
+    def finish(self) -> np.ndarray:
+        """(N + 1,) int64, where each text begins, and the end of the last."""
+        offsets = np.concatenate([np.zeros(1, np.int64), *self._lengths]).cumsum()
+        np.save(self._folder / "offsets.npy", offsets)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return offsets
+
+    def __enter__(self) -> TextWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
 
 def _open(folder: Path, stamp: str) -> Stored | None:
     """What is in a store; None if there is no whole one of this stamp."""
     try:
         about = json.loads((folder / "store.json").read_bytes())
-        if about["stamp"] != stamp or (folder / "texts.utf8").stat().st_size != about["bytes"]:
+        if about["stamp"] != stamp:
             return None
-        with open(folder / "texts.utf8", "rb") as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if about["bytes"] else b""
-        offsets = np.asarray(np.load(folder / "offsets.npy", mmap_mode="r"))
+        texts = mapped_texts(folder, about["bytes"])
         labels = np.asarray(np.load(folder / "labels.npy", mmap_mode="r")) if about["labels"] else None
     except (OSError, ValueError, KeyError):
         return None
-    if len(offsets) != about["texts"] + 1 or (labels is not None and len(labels) != about["texts"]):
+    if len(texts) != about["texts"] or (labels is not None and len(labels) != about["texts"]):
         return None
-    return Stored(StoredTexts(folder, content, offsets), labels)
+    return Stored(texts, labels)
 
 
 def _write(folder: Path, stamp: str, pieces: Iterable[Piece]) -> None:
-    lengths: list[np.ndarray] = []
     codes: list[np.ndarray] = []
     known: dict[str, int] = {}
-    with open(folder / "texts.utf8", "wb") as file:
+    with TextWriter(folder) as writer:
         for texts, labels in pieces:
-            encoded = [text.encode() for text in texts]
-            file.write(b"".join(encoded))
-            lengths.append(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)))
+            writer.add(texts)
             if labels is not None:
                 numbers = (known.setdefault(label, len(known)) for label in labels)
                 codes.append(np.fromiter(numbers, dtype=np.int32, count=len(labels)))
-        file.flush()
-        os.fsync(file.fileno())
-    offsets = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
-    np.save(folder / "offsets.npy", offsets)
+        offsets = writer.finish()
     if codes:
         np.save(folder / "labels.npy", labels_from_texts(list(known))[np.concatenate(codes)])
     about = {"format": FORMAT, "stamp": stamp, "texts": len(offsets) - 1, "bytes": int(offsets[-1])}

@@ -264,7 +264,7 @@ class Tag(Task[TagOptions, Tagged]):
     def figures(self, model: Model, part: Tagged) -> dict[str, Any]:
         labels = model.parts["labels"]
         truth = labels.encode(part).values[:-1].numpy()
-        answers = said(model, part, labelled=True)
+        answers = said(model, part, labelled=True, chances=False)
         measure = several_label_figures if labels.several else one_label_figures
         return {"nll": answers.nll, **measure(truth, answers.labels, part.lengths, labels.values)}
 
@@ -276,13 +276,13 @@ class Tag(Task[TagOptions, Tagged]):
 
     def predictions(self, model: Model, part: Tagged) -> pl.DataFrame:
         labels, answers, lengths = model.parts["labels"], said(model, part), part.lengths
-        called = part.called or [str(number) for number in range(len(part))]
+        called = list(part.called or map(str, range(len(part))))
         columns: dict[str, Any] = {
             "sequence": np.repeat(np.array(called), lengths),
             "step": np.concatenate([np.arange(length) for length in lengths.tolist()]),
         }
         if not isinstance(part.inputs, Sequences):
-            columns["token"] = [token for tokens in part.inputs for token in tokens]
+            columns["token"] = list(part.inputs.flat())
         chances = {f"p_{value}": answers.probabilities[:, k] for k, value in enumerate(labels.values)}
         if labels.several:
             names = np.array(labels.values)

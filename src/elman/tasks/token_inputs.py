@@ -7,7 +7,7 @@ batch, C characters of one token, F features.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from elman.data import Sequences, Vocabulary
 from elman.data.sequences import PAD
+from elman.data.steps import StepTokens
 from elman.errors import DataError
 from elman.nn import LSTM
 
@@ -90,7 +91,7 @@ class TokenInputs:
     @classmethod
     def train(
         cls,
-        tokens: Sequence[Sequence[str]],
+        tokens: StepTokens,
         *,
         lowercase: bool,
         min_frequency: int,
@@ -104,30 +105,34 @@ class TokenInputs:
         word_dropout: a word seen n times counts as unknown with the chance word_dropout / (word_dropout + n),
             Kiperwasser and Goldberg 2016 (arXiv:1603.04351), section 4.
         """
-        flat = [token for row in tokens for token in row]
         words = Vocabulary.train(
-            flat, tokens="whole", lowercase=lowercase, min_frequency=min_frequency, max_size=max_vocabulary
+            tokens.flat(),
+            tokens="whole",
+            lowercase=lowercase,
+            min_frequency=min_frequency,
+            max_size=max_vocabulary,
         )
         characters = None
         if character_size:
-            characters = Vocabulary.train(flat, tokens="characters", lowercase=False)
-        counts = words.encode(flat).values[:-1].bincount(minlength=len(words))
+            characters = Vocabulary.train(tokens.flat(), tokens="characters", lowercase=False)
+        seen = torch.from_numpy(tokens.counts(len(tokens.values)))
+        numbers = words.encode(tokens.values).values[:-1]
+        counts = torch.zeros(len(words), dtype=torch.int64).index_add_(0, numbers, seen)
         chances = word_dropout / (word_dropout + counts.clamp(min=1)) if word_dropout else None
         return cls(words, characters, size, character_size, chances)
 
-    def encode(self, inputs: Sequences | list[list[str]], source: str) -> Tokens:
+    def encode(self, inputs: Sequences | StepTokens, source: str) -> Tokens:
         """Raises `DataError` for numbers."""
         if isinstance(inputs, Sequences):
             raise DataError(f"{source}: expected tokens, as in training, got sequences of numbers.")
-        numbers: dict[str, int] = {"": 0}  # what stands past a length
-        flat = [numbers.setdefault(token, len(numbers)) for row in inputs for token in row]
-        lengths = np.array([len(row) for row in inputs], dtype=np.int64)
-        words = self.words.encode(list(numbers)[1:]).values[:-1]
-        characters = Sequences.from_flat(np.zeros(0, np.int64), np.zeros(len(numbers), np.int64))
+        numbers, different = inputs.in_order()
+        words = self.words.encode(different).values[:-1]
+        characters = Sequences.from_flat(np.zeros(0, np.int64), np.zeros(len(different) + 1, np.int64))
         if self.characters is not None:
-            characters = self.characters.encode(list(numbers))
+            characters = self.characters.encode(["", *different])  # nothing stands past a length
+        lengths = torch.from_numpy(np.array(inputs.lengths))
         return Tokens(
-            Sequences.from_flat(np.array(flat, dtype=np.int64), lengths),
+            Sequences(torch.from_numpy(numbers), lengths.cumsum(0) - lengths, lengths),
             torch.cat([words.new_zeros(1), words]),
             characters,
         )

@@ -6,11 +6,13 @@ Dimensions: S steps in all, K labels.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from elman.data import Sequences
+from elman.data.steps import StepTokens
 from elman.data.tagged import Tagged, is_roll
 from elman.tasks.tagging.labels import StepLabels
 from elman.train.step_metrics import one_label_figures, several_label_figures
@@ -37,19 +39,34 @@ def one_label_baselines(
 
 
 def _by_token(part: Tagged, train: Tagged, labels: StepLabels) -> np.ndarray:
-    numbers = labels.encode(train).values[:-1].tolist()
     seen: dict[str, Counter[int]] = {}
-    for token, number in zip(_tokens(train), numbers, strict=True):
-        seen.setdefault(token, Counter())[number] += 1
+    every = Counter[int]()
+    for token, number, count in _together(train, labels):
+        seen.setdefault(token, Counter())[number] += count
+        every[number] += count
     rare: dict[str, Counter[int]] = {}
     for token, counter in seen.items():
         if counter.total() == 1:
             rare.setdefault(_shape(token), Counter()).update(counter)
     most = {token: counter.most_common(1)[0][0] for token, counter in seen.items()}
     unseen = {shape: counter.most_common(1)[0][0] for shape, counter in rare.items()}
-    otherwise = Counter(numbers).most_common(1)[0][0]
-    said = (most.get(token, unseen.get(_shape(token), otherwise)) for token in _tokens(part))
-    return np.fromiter(said, dtype=np.int64)
+    otherwise = every.most_common(1)[0][0]
+    tokens = _tokens(part)
+    said = [most.get(token, unseen.get(_shape(token), otherwise)) for token in tokens.values]
+    return np.concatenate([np.array(said, dtype=np.int64)[block] for block in tokens.blocks()])
+
+
+def _together(data: Tagged, labels: StepLabels) -> Iterator[tuple[str, int, int]]:
+    """(token, number of a label, how often they stand together), as they first occur, of some steps at a
+    time."""
+    tokens, truth, at = _tokens(data), labels.encode(data).values.numpy(), 0
+    for block in tokens.blocks():
+        both = block.astype(np.int64) * len(labels) + truth[at : at + len(block)]
+        at += len(block)
+        pairs, first, counts = np.unique(both, return_index=True, return_counts=True)
+        order = first.argsort()
+        for pair, count in zip(pairs[order].tolist(), counts[order].tolist(), strict=True):
+            yield tokens.values[pair // len(labels)], pair % len(labels), count
 
 
 def _shape(token: str) -> str:
@@ -61,9 +78,9 @@ def _shape(token: str) -> str:
     return "letters" if token[:1].isalpha() else "signs"
 
 
-def _tokens(data: Tagged) -> list[str]:
-    assert not isinstance(data.inputs, Sequences)
-    return [token for tokens in data.inputs for token in tokens]
+def _tokens(data: Tagged) -> StepTokens:
+    assert isinstance(data.inputs, StepTokens)
+    return data.inputs
 
 
 def several_label_baselines(

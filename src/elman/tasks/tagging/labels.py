@@ -5,14 +5,16 @@ Dimensions: S steps in all, K labels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from elman.data import Sequences
 from elman.data.checks import class_notes
+from elman.data.steps import Steps
 from elman.data.tagged import Tagged
 from elman.errors import DataError, unknown
 
@@ -46,7 +48,7 @@ class StepLabels:
             return cls(train.names, True)
         found: set[Any] = set()
         for part in parts:
-            found.update(np.unique(_flat(part)).tolist())
+            found.update(_one(part).occurring()[0].tolist())
         kinds = {type(value) for value in found}
         if len(kinds) > 1:
             names = " and ".join(sorted(kind.__name__ for kind in kinds))
@@ -71,12 +73,21 @@ class StepLabels:
             )
         if data.names:
             raise DataError(f"{data.source}: expected one label a step, as in training, got several.")
-        different, which = np.unique(_flat(data), return_inverse=True)
+        steps = _one(data)
         known = {value: number for number, value in enumerate(self.values)}
-        numbers = np.array([known.get(value, -1) for value in different.tolist()], dtype=np.int64)[which]
-        if (numbers < 0).any():
-            self._complain(data, int((numbers < 0).argmax()))
-        return Sequences.from_flat(numbers, lengths)
+        numbers = np.array([known.get(value, -1) for value in _values(steps)], dtype=np.int32)
+
+        def blocks() -> Iterator[np.ndarray]:
+            before = 0
+            for block in steps.blocks():
+                found = numbers[block]
+                if (found < 0).any():
+                    self._complain(data, before + int((found < 0).argmax()))
+                before += len(block)
+                yield found
+
+        size = torch.from_numpy(np.array(lengths, dtype=np.int64))
+        return Sequences(torch.from_numpy(steps.kept(blocks())), size.cumsum(0) - size, size)
 
     def align(self, data: Tagged) -> Tagged:
         """The same, the events of a log in the places of these labels."""
@@ -86,7 +97,7 @@ class StepLabels:
         ends = np.cumsum(data.lengths)
         sequence = int(np.searchsorted(ends, step, side="right"))
         at = step - int(ends[sequence] - data.lengths[sequence])
-        label = _flat(data)[step].item()
+        label = _one(data)[sequence][at].item()
         valid = [str(value) for value in self.values]
         raise DataError(
             f"{data.source}: {data.place(sequence, at)} has a label that was not in the training data. "
@@ -102,8 +113,8 @@ def label_notes(train: Tagged, others: Mapping[str, Tagged | None]) -> list[str]
     """What is odd about the labels of steps that have one each, to be said; see `class_notes`."""
     if train.names or any(part is not None and part.names for part in others.values()):
         return []
-    held = {name: _flat(part) for name, part in others.items() if part is not None}
-    return class_notes(_flat(train), held, unit="step")
+    held = {name: _some(part) for name, part in others.items() if part is not None}
+    return class_notes(_some(train), held, unit="step")
 
 
 def check_names(data: Tagged, names: Sequence[str]) -> None:
@@ -115,7 +126,18 @@ def check_names(data: Tagged, names: Sequence[str]) -> None:
         )
 
 
-def _flat(data: Tagged) -> np.ndarray:
-    assert data.labels is not None
-    full = [row for row in data.labels if len(row)]
-    return np.concatenate(full) if full else np.zeros(0, dtype=np.int64)
+def _some(data: Tagged) -> np.ndarray:
+    """Every label that occurs, twice where it does so more often than once."""
+    values, counts = _one(data).occurring()
+    return np.repeat(values, np.minimum(counts, 2))
+
+
+def _one(data: Tagged) -> Steps:
+    """The labels of steps that have one each."""
+    assert isinstance(data.labels, Steps)
+    return data.labels
+
+
+def _values(steps: Steps) -> list[Any]:
+    assert steps.values is not None
+    return steps.values.tolist()

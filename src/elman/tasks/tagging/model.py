@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from elman.data.steps import BLOCK
 from elman.data.tagged import Tagged
 from elman.tasks.inputs import Inputs
 from elman.tasks.tagging.labels import StepLabels
@@ -22,21 +23,22 @@ from elman.tasks.token_inputs import TokenInputs
 
 @dataclass(frozen=True)
 class Said:
-    """Of all steps, one sequence after the other: probabilities (S, K), labels (S,) or (S, K), mean loss."""
+    """Of all steps, one sequence after the other: probabilities (S, K), or (0, K) where they were not asked
+    for, labels (S,) or (S, K), mean loss."""
 
     probabilities: np.ndarray
     labels: np.ndarray
     nll: float
 
 
-def said(model: Model, part: Tagged, *, labelled: bool = False) -> Said:
+def said(model: Model, part: Tagged, *, labelled: bool = False, chances: bool = True) -> Said:
     network = cast(TagNetwork, model.module)
     network.eval()
     labels, lengths = model.parts["labels"], part.lengths
     data = replace(part, labels=part.labels if labelled else None)
     given = coded(data, model.parts["inputs"], labels).to(network.output.weight.device)
     starts, steps = np.cumsum(lengths) - lengths, int(lengths.sum())
-    chances = np.empty((steps, len(labels)), dtype=np.float32)
+    told = np.empty((steps if chances else 0, len(labels)), dtype=np.float32)
     answers = np.empty((steps, len(labels)) if labels.several else steps, dtype=np.int64)
     loss = 0.0
     with torch.inference_mode():
@@ -45,9 +47,10 @@ def said(model: Model, part: Tagged, *, labelled: bool = False) -> Said:
             inside = torch.arange(len(batch.labels), device=batch.lengths.device)[:, None] < batch.lengths
             first = torch.from_numpy(starts)[batch.rows]
             places = (first + torch.arange(len(batch.labels))[:, None])[inside.cpu()].numpy()
-            chances[places] = batch.probabilities[inside].cpu().numpy()
+            if chances:
+                told[places] = batch.probabilities[inside].cpu().numpy()
             answers[places] = batch.labels[inside].cpu().numpy()
-    return Said(chances, answers, loss / max(steps, 1))
+    return Said(told, answers, loss / max(steps, 1))
 
 
 def model_of(
@@ -74,4 +77,7 @@ def counts_of(coded: Coded, labels: StepLabels) -> list[int]:
     values = coded.y.values[:-1]
     if labels.several:
         return values.sum(0).long().tolist()
-    return torch.bincount(values, minlength=len(labels)).tolist()
+    counts = torch.zeros(len(labels), dtype=torch.int64)
+    for block in values.split(BLOCK):
+        counts += torch.bincount(block, minlength=len(labels))
+    return counts.tolist()
