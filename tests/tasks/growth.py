@@ -1,4 +1,5 @@
-"""Private memory that `elman train` takes for a large file beyond that for a small one, in bytes.
+"""Private memory that `elman train`, or reading a table (read), takes for a large file beyond that for a
+small one, in bytes.
 
 python growth.py TASK SMALL LARGE OUT
 """
@@ -14,6 +15,8 @@ from typing import Any
 from rich.console import Console
 
 from elman.data import conll, steps, table_files, text_store
+from elman.data.columns import Columns
+from elman.data.source import read_file
 from elman.tasks import jobs
 from elman.tasks.classifying.options import ClassifyOptions
 from elman.tasks.tagging.options import TagOptions
@@ -27,7 +30,7 @@ def private() -> int:
 
 
 def peak(task: str, data: str, out: Path) -> int:
-    """The most private memory while a model is trained."""
+    """The most private memory while a model is trained, or a table read."""
     most, done = private(), threading.Event()
 
     def watch() -> None:
@@ -37,6 +40,18 @@ def peak(task: str, data: str, out: Path) -> int:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
+    if task == "read":
+        held = read_file(Path(data), Columns())
+        assert len(held[0]) > 0
+    else:
+        train(task, data, out)
+    done.set()
+    watcher.join()
+    return most
+
+
+def train(task: str, data: str, out: Path) -> None:
+    """A small network, for a moment."""
     given: dict[str, Any] = {
         "max_vocabulary": 1000,
         "embedding_size": 8,
@@ -51,9 +66,6 @@ def peak(task: str, data: str, out: Path) -> int:
     else:
         options = TagOptions(token_column="1", label_column="2", character_size=4, **given)
     jobs.train(task, options, Console(quiet=True))
-    done.set()
-    watcher.join()
-    return most
 
 
 if __name__ == "__main__":

@@ -13,11 +13,14 @@ import pytest
 TIMES = 6
 
 
-def growth(task: str, lines: list[bytes], name: str, folder: Path) -> tuple[int, int]:
-    """(private memory that `TIMES` times these lines take beyond those alone, their size), in bytes."""
+def growth(
+    task: str, lines: list[bytes], name: str, folder: Path, more: list[bytes] | None = None
+) -> tuple[int, int]:
+    """(private memory that `more` lines, or `TIMES` times these, take beyond these alone, their size), in
+    bytes."""
     small, large = folder / f"small{name}", folder / f"large{name}"
     small.write_bytes(b"".join(lines))
-    large.write_bytes(b"".join(lines * TIMES))
+    large.write_bytes(b"".join(more or lines * TIMES))
     environment = {**os.environ, "ELMAN_CACHE": str(folder / "cache")}
     command = [sys.executable, Path(__file__).with_name("growth.py"), task, small, large, folder]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
@@ -44,3 +47,17 @@ def test_the_memory_does_not_grow_with_the_tokens(data_folder: Path, tmp_path: P
         lines = file.read().split(b"\n\n")[:1_000]
     grown, size = growth("tag", [line + b"\n\n" for line in lines], ".tsv", tmp_path)
     assert grown < 4 * size
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux how much memory is taken")
+def test_a_long_table_is_held_as_numbers(data_folder: Path, tmp_path: Path) -> None:
+    """Days of hourly measurements: names, times and labels held as texts took 344 bytes a row at the peak, as
+    numbers they take 150."""
+    with gzip.open(data_folder / "ett" / "ETTh1.csv.gz") as file:
+        head, *rows = file.read().splitlines(keepends=True)
+    small = [b"%s,%s,%s" % (row[:10], row[5:7], row) for row in rows]
+    large = [b"%d-%s" % (time, row) for time in range(TIMES) for row in small]
+    head = b"id,label," + head
+    grown, _ = growth("read", [head, *small], ".csv", tmp_path, [head, *large])
+    assert grown < 220 * (len(large) - len(small))

@@ -16,15 +16,8 @@ from elman.data import columns as names
 from elman.data import conll
 from elman.data.columns import Columns, by_usual_name, named
 from elman.data.labels import labels_from_texts
-from elman.data.long_tables import (
-    check_twice,
-    check_whole,
-    is_numeric,
-    numbered_by,
-    numbers_in,
-    read_rows,
-    times_in,
-)
+from elman.data.long_rows import Rows, read_rows
+from elman.data.long_tables import is_numeric
 from elman.data.sequences import Sequences
 from elman.data.spilled import in_order
 from elman.data.steps import Steps, StepTokens
@@ -61,12 +54,17 @@ def read_steps(path: Path, columns: StepColumns, *, labelled: bool = True) -> tu
     header = "no" if columns.header == "no" else "yes"
     opened, _ = open_table(path, Columns(header=header))
     taken = _choose(opened.head, columns, str(path), labelled=labelled)
-    kept = (taken.id, taken.time, taken.token, taken.event, *taken.labels)
-    table, values = read_rows(opened, kept, taken.channels)
-    needed = [name for name in (taken.id, taken.token, taken.event, *taken.labels) if name]
-    check_whole(table, needed, path)
-    table, was_so = _sorted(table, taken, path)
-    data = _events(table, taken, path) if taken.event else _steps(table, values, taken, path)
+    several = taken.labels if len(taken.labels) > 1 else ()
+    one = () if several else taken.labels
+    texts = (taken.id, taken.token, taken.event, *one)
+    rows = read_rows(opened, texts, taken.time, (*taken.channels, *several), several)
+    series = rows.texts[taken.id] if taken.id else None
+    ordered = rows.ordered(series)
+    if taken.time and not taken.event:
+        rows.check_twice(ordered, series, path)
+    was_so = ordered["at"].is_sorted()
+    data = (_events if taken.event else _steps)(rows, ordered, taken, path)
+    data = replace(data, called=None if series is None else series.values)
     note = f"{path.name}: {len(data):,} sequences"
     note += f" by column {taken.id!r}" if taken.id else " (no column of ids)"
     note += f", time {taken.time!r}" if taken.time else ", steps in the order of the rows"
@@ -128,100 +126,62 @@ def _choose(table: pl.DataFrame, columns: StepColumns, source: str, *, labelled:
     return _Taken(id_, time, labels, None, channels, None)
 
 
-def _sorted(table: pl.DataFrame, taken: _Taken, path: Path) -> tuple[pl.DataFrame, bool]:
-    """(the rows by sequence and time, with both as columns " place" and " time", and where each stood as
-    " at"; whether they were so)."""
-    zeros = pl.Series(values=np.zeros(len(table), dtype=np.int64))
-    place = numbered_by(table, taken.id) if taken.id else zeros
-    table = table.with_columns(place.alias(" place"), times_in(table, taken.time, path).alias(" time"))
-    table = table.with_row_index(" at").sort(" place", " time", " at")
-    if taken.time and not taken.event:
-        named_id = taken.id or taken.time
-        check_twice(
-            table.select(
-                pl.col(" place").alias("place"),
-                pl.col(" time").alias("time"),
-                pl.col(named_id).alias("id"),
-                pl.col("").alias("row"),
-            ),
-            path,
-        )
-    return table, table[" at"].is_sorted()
-
-
-def _steps(table: pl.DataFrame, values: np.ndarray, taken: _Taken, path: Path) -> Tagged:
-    """A step for each row; values: (S, F) of the channels, as the file has them."""
-    _, counts = np.unique(table[" place"].to_numpy(), return_counts=True)
+def _steps(rows: Rows, ordered: pl.DataFrame, taken: _Taken, path: Path) -> Tagged:
+    """A step for each row."""
+    order = ordered["at"].to_numpy()
+    counts = np.bincount(ordered["place"].to_numpy())
     starts = np.cumsum(counts) - counts
+    channels = len(taken.channels)
     inputs: Sequences | StepTokens
     if taken.token:
-        different, numbers = _numbered(table[taken.token])
-        inputs = StepTokens(numbers, starts, counts, different)
+        tokens = rows.texts[taken.token]
+        inputs = StepTokens(tokens.numbers[order], starts, counts, tokens.values)
     else:
-        steps = torch.from_numpy(in_order(values, table[" at"].to_numpy()))
+        steps = torch.from_numpy(in_order(rows.values[:, :channels], order))
         inputs = Sequences(steps, torch.from_numpy(starts), torch.from_numpy(counts))
     labels: Steps | list[np.ndarray] | None = None
     several = len(taken.labels) > 1
     if several:
-        labels = np.split(_several(table, taken.labels, path), starts[1:])
+        labels = np.split(_several(rows, channels, order, taken, path), starts[1:])
     elif taken.labels:
-        different, numbers = _numbered(table[taken.labels[0]].str.strip_chars())
-        labels = Steps(numbers, starts, counts, labels_from_texts(different))
-    return Tagged(
-        inputs,
-        labels,
-        str(path),
-        names=taken.labels if several else (),
-        lines=Steps(table[""].to_numpy(), starts, counts),
-        called=_called(table, taken),
-    )
+        given = rows.texts[taken.labels[0]].stripped()
+        labels = Steps(given.numbers[order], starts, counts, labels_from_texts(given.values))
+    lines = Steps(order.astype(np.int64) + rows.first, starts, counts)
+    return Tagged(inputs, labels, str(path), names=taken.labels if several else (), lines=lines)
 
 
-def _numbered(column: pl.Series) -> tuple[list[str], np.ndarray]:
-    """(the different texts of a column, (S,) the number of each)."""
-    different = column.unique(maintain_order=True)
-    places = pl.Series(np.arange(len(different), dtype=np.int32))
-    return different.to_list(), column.replace_strict(different, places, return_dtype=pl.Int32).to_numpy()
-
-
-def _several(table: pl.DataFrame, labels: tuple[str, ...], path: Path) -> np.ndarray:
-    """(S, K) of 0 and 1."""
-    values = np.column_stack([numbers_in(table, name, path) for name in labels])
+def _several(rows: Rows, channels: int, order: np.ndarray, taken: _Taken, path: Path) -> np.ndarray:
+    """(S, K) of 0 and 1, on disk: the columns behind the channels."""
+    values = in_order(rows.values[:, channels:], order)[:-1]
     odd = np.argwhere((values != 0) & (values != 1))
     if len(odd):
         step, label = odd[0].tolist()
         raise DataError(
             f"{path}: expected 0 or 1 in each of several label columns, got {values[step, label]:g} in "
-            f"column {labels[label]!r}, row {table[''][step]}."
+            f"column {taken.labels[label]!r}, row {order[step] + rows.first}."
         )
     return values
 
 
-def _events(table: pl.DataFrame, taken: _Taken, path: Path) -> Tagged:
+def _events(rows: Rows, ordered: pl.DataFrame, taken: _Taken, path: Path) -> Tagged:
     """A step for each time, with all that happens at it; whole numbers without a row are steps too."""
     assert taken.event is not None
     if taken.time is None:
         raise DataError(f"{path}: expected a column of times beside the events. Name it by --time-column.")
-    events = table[taken.event].str.strip_chars().to_numpy()
-    found, which = np.unique(events, return_inverse=True)
+    events = rows.texts[taken.event].stripped()
+    found = sorted(events.values)
+    place_of = {name: place for place, name in enumerate(found)}
+    which = np.array([place_of[name] for name in events.values])[events.numbers[ordered["at"].to_numpy()]]
+    ends = np.bincount(ordered["place"].to_numpy()).cumsum()
+    times = ordered["time"].to_physical().cast(pl.Float64).to_numpy()
     rolls = []
-    places, times = table[" place"].to_numpy(), table[" time"].to_physical().cast(pl.Float64).to_numpy()
-    for place in range(int(places[-1]) + 1):
-        rows = places == place
-        steps, step = np.unique(times[rows], return_inverse=True)
-        whole = bool((steps == np.round(steps)).all()) and table[" time"].dtype == pl.Float64
+    for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+        own = times[start:end]
+        steps, step = np.unique(own, return_inverse=True)
+        whole = bool((steps == np.round(steps)).all()) and ordered["time"].dtype == pl.Float64
         if whole and steps[-1] - steps[0] < SPARSE * len(steps):
-            step = (times[rows] - steps[0]).astype(np.int64)
+            step = (own - steps[0]).astype(np.int64)
         roll = np.zeros((int(step.max()) + 1, len(found)), dtype=np.float32)
-        roll[step, which[rows]] = 1.0
+        roll[step, which[start:end]] = 1.0
         rolls.append(roll)
-    names_of = tuple(str(name) for name in found)
-    inputs = Sequences.from_arrays(rolls)
-    return Tagged(inputs, None, str(path), names=names_of, called=_called(table, taken), events=True)
-
-
-def _called(table: pl.DataFrame, taken: _Taken) -> list[str] | None:
-    if taken.id is None:
-        return None
-    _, first = np.unique(table[" place"].to_numpy(), return_index=True)
-    return table[taken.id].to_numpy()[first].astype(str).tolist()
+    return Tagged(Sequences.from_arrays(rolls), None, str(path), names=tuple(found), events=True)
