@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from lightning_utilities.core.apply_func import apply_to_collection
+from torch import Tensor, nn
 
 from elman.errors import DataError
 from elman.inspect.gates import units_of
@@ -43,7 +45,8 @@ def examine(
     batches = learner.batches(1)
     if not 0 <= batch < len(batches):
         raise DataError(f"batch: expected a number from 0 to {len(batches) - 1}, got {batch}.")
-    module, fetched, carried = learner.module, learner.fetch(batches[batch]), learner.carried()
+    module, carried = learner.module, learner.carried()
+    fetched = _of_weights(learner.fetch(batches[batch]), module)
     training = module.training
     module.eval()
     learner.carry({})
@@ -59,3 +62,9 @@ def examine(
     units = [units_of(walk, held) for walk, held in zip(chosen, inside, strict=True)]
     signs = signs_of(chosen, flows, learner, options, history, units)
     return Examined(fetched, chosen, flows, inside, signs)
+
+
+def _of_weights(fetched: Any, module: nn.Module) -> Any:
+    """A batch with its numbers in the type of the weights, as Fabric hands it to a network in training."""
+    dtype = next(module.parameters()).dtype
+    return apply_to_collection(fetched, Tensor, lambda t: t.to(dtype) if t.is_floating_point() else t)

@@ -95,6 +95,7 @@ class Body(nn.Module):
         """(T, B, F) numbers or (T, B) tokens, lengths (B,) or None, a carried state or None: (steps
         (T, B, D), the final state)."""
         read = self.input_dropout(self.input(x))
+        read = read.to(self.recurrent.all_weights[0][0].dtype)  # numbers are kept in float32
         if self.front is not None:
             read, lengths = self.front(read, lengths)
         return self.recurrent(read, state, lengths=lengths)
