@@ -132,6 +132,15 @@ def test_saved_and_loaded_it_says_the_same(tmp_path: Path, kind: str, fitted: Cl
     with pytest.raises(RunError, match=r"which exists\. Add --overwrite"):
         model.save(tmp_path / "run")
     model.save(tmp_path / "run", overwrite=True)
+    again.save(tmp_path / "copy")
+    assert load(tmp_path / "copy").history_ == again.history_ == model.history_
+    assert again.n_iter_ == model.n_iter_
+
+
+def test_training_in_float64(tmp_path: Path) -> None:
+    model = Classifier(**SMALL, standardize=False, precision="64").fit(X, Y)
+    assert {weight.dtype for weight in model.model_.module.parameters()} == {torch.float64}
+    assert model.predict_proba(X).shape == (len(X), len(model.classes_))
 
 
 def test_a_tampered_model(tmp_path: Path, fitted: Classifier) -> None:

@@ -86,6 +86,7 @@ class Estimator(BaseEstimator):
         folder.about = self._task.about(self.model_)
         folder.begin(folder.about["options"], vocabulary=self.model_.vocabulary)
         folder.save_best(self.model_.module.state_dict(), self.n_iter_)
+        folder.save_history(self.history_)
 
     def _take(self, model: Model) -> None:
         """Become the fitted estimator of a loaded model."""
@@ -104,6 +105,8 @@ def load(path: str | Path) -> Any:
     if "activation" not in model.about["options"]:
         estimator.cell = as_given(model.parts["cell"])
     estimator._take(model)
+    estimator.history_ = RunFolder(Path(path)).load_history()
+    estimator.n_iter_ = len(estimator.history_)
     return estimator
 
 
