@@ -13,6 +13,7 @@ from elman.data import Sequences, Vocabulary
 from elman.data.shorten import shorten
 from elman.data.text_tokens import tokens_of
 from elman.errors import DataError
+from elman.tasks.embedding import embedding
 
 SMALLEST_DEVIATION = 1e-6
 PIECE = 2048  # sequences that are looked at together
@@ -52,7 +53,7 @@ class TextInputs:
         return tokens_of(inputs, self.vocabulary, steps=steps, keep=keep)
 
     def layer(self) -> tuple[nn.Module, int]:
-        return nn.Embedding(len(self.vocabulary), self.size, padding_idx=0), self.size
+        return embedding(len(self.vocabulary), self.size), self.size
 
     def about(self) -> dict[str, Any]:
         return {"kind": "text", "size": self.size}

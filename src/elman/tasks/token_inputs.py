@@ -20,6 +20,7 @@ from elman.data.sequences import PAD
 from elman.data.steps import StepTokens
 from elman.errors import DataError
 from elman.nn import LSTM
+from elman.tasks.embedding import embedding
 
 CHARACTER_SIZE = 32  # features of a character's embedding
 UNKNOWN = 1  # the number of every word that is not in the vocabulary
@@ -170,11 +171,11 @@ class TokenLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.register_buffer("chances", chances, persistent=False)
-        self.words = _embedding(words, size)
+        self.words = embedding(words, size)
         self.features = size + (2 * character_size if characters else 0)
         self.characters = self.spelling = None
         if characters:
-            self.characters = _embedding(characters, CHARACTER_SIZE)
+            self.characters = embedding(characters, CHARACTER_SIZE)
             self.spelling = LSTM(CHARACTER_SIZE, character_size, bidirectional=True)
 
     def forward(self, x: TokenBatch) -> Tensor:
@@ -188,14 +189,3 @@ class TokenLayer(nn.Module):
             _, (ends, _) = self.spelling(self.characters(x.characters), lengths=x.lengths)
             read = torch.cat([read, ends[0].to(read.dtype), ends[1].to(read.dtype)], dim=1)
         return read[x.place]
-
-
-def _embedding(count: int, size: int) -> nn.Embedding:
-    """First values uniform within ± √(3 / size), Ma and Hovy 2016 (arXiv:1603.01354): a word that was rarely
-    seen then speaks no louder than its characters."""
-    embedding = nn.Embedding(count, size, padding_idx=PAD)
-    bound = (3.0 / size) ** 0.5
-    with torch.no_grad():
-        embedding.weight.uniform_(-bound, bound)
-        embedding.weight[PAD] = 0.0
-    return embedding

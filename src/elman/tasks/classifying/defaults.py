@@ -29,8 +29,8 @@ def chosen_options(options: ClassifyOptions, splits: Splits[Examples]) -> dict[s
     words = [len(text.split()) for text in splits.train.inputs]
     cut = options.tokens or ("characters" if sum(words) < 1.5 * len(words) else "words")
     long = cut != "characters" and max(words) > LONG
-    if sum(words) > LONG / 4 * len(words) and len(words) > SMALL:  # many words tell as much in fewer epochs
-        chosen["epochs"] = 4
+    if cut != "characters":  # words are soon learned by heart
+        chosen["epochs"] = _epochs(len(words), chosen["batch_size"], 700, least=3)
     return {
         **chosen,
         "tokens": cut,
@@ -46,12 +46,17 @@ def _training(options: ClassifyOptions, count: int, *, texts: bool) -> dict[str,
     batch_size = options.batch_size or (32 if count < 16_000 or plain else 64)
     return {
         "batch_size": batch_size,
-        "epochs": min(max(round(2_000 / math.ceil(count / batch_size)), 8), 40),
+        "epochs": _epochs(count, batch_size, 2_000, least=8),
         "learning_rate": LEARNING_RATES[options.optimizer] * (0.5 if plain else 1.0),
         "dropout": 0.5 if texts else 0.0 if plain and not small else 0.3,
         "bidirectional": (texts or small) and options.bptt is None,
         "pooling": "max",  # ahead of the last state on texts, images, recordings and motions alike
     }
+
+
+def _epochs(count: int, batch_size: int, steps: int, least: int) -> int:
+    """Epochs that give about so many steps, within `least` and 40."""
+    return min(max(round(steps / math.ceil(count / batch_size)), least), 40)
 
 
 def _embedding_size(options: ClassifyOptions) -> int:
