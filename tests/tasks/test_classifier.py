@@ -133,8 +133,7 @@ def test_saved_and_loaded_it_says_the_same(tmp_path: Path, kind: str, fitted: Cl
         model.save(tmp_path / "run")
     model.save(tmp_path / "run", overwrite=True)
     again.save(tmp_path / "copy")
-    assert load(tmp_path / "copy").history_ == again.history_ == model.history_
-    assert again.n_iter_ == model.n_iter_
+    assert np.array_equal(load(tmp_path / "copy").predict_proba(x), model.predict_proba(x))
 
 
 def test_training_in_float64(tmp_path: Path) -> None:

@@ -86,7 +86,6 @@ class Estimator(BaseEstimator):
         folder.about = self._task.about(self.model_)
         folder.begin(folder.about["options"], vocabulary=self.model_.vocabulary)
         folder.save_best(self.model_.module.state_dict(), self.n_iter_)
-        folder.save_history(self.history_)
 
     def _take(self, model: Model) -> None:
         """Become the fitted estimator of a loaded model."""
@@ -95,6 +94,8 @@ class Estimator(BaseEstimator):
 
 def load(path: str | Path) -> Any:
     """The fitted estimator in a run folder, whether `elman train` or `save` wrote it.
+
+    Its history_ is what `elman train` recorded; empty after `save`, which keeps the model alone.
 
     Raises `RunError` if there is none, or a file is truncated or was changed.
     """
