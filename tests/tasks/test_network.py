@@ -89,6 +89,19 @@ def test_last_puts_the_directions_side_by_side() -> None:
     )
 
 
+def test_the_gradient_of_the_largest_value_goes_to_all_that_are_largest() -> None:
+    steps = torch.randint(-2, 3, (6, 4, 3)).double().requires_grad_()  # with values that are largest twice
+    gradient = torch.randn(4, 3, dtype=torch.float64)
+    pooled = pool_named("max", 3)(steps, torch.randn(1, 4, 3), None)
+    assert ((steps == pooled).sum(0) > 1).any()
+    (found,) = torch.autograd.grad(pooled, steps, gradient)
+    (expected,) = torch.autograd.grad(steps.amax(0), steps, gradient)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    distinct = torch.randn(6, 4, 3, dtype=torch.float64, requires_grad=True)
+    for check in (torch.autograd.gradcheck, torch.autograd.gradgradcheck):
+        assert check(lambda x: pool_named("max", 3)(x, torch.empty(0), LENGTHS), distinct)
+
+
 def test_an_unknown_pooling() -> None:
     with pytest.raises(ArgumentError, match="pooling: unknown name 'avg'"):
         pool_named("avg", 3)
