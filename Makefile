@@ -42,8 +42,9 @@ $(READY): pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
 demo: setup ## Train on handwritten digits and show how well it does on images it never saw.
 	$(VENV)/bin/elman train classify --data digits
 
+# A process for each core, up to four. Each has a team of threads, which must not spin while the others work.
 test: setup ## Run all tests. PYTEST_ARGS="-k gru" adds options.
-	$(PY) -m pytest $(PYTEST_ARGS)
+	OMP_WAIT_POLICY=passive $(PY) -m pytest --numprocesses auto --maxprocesses 4 $(PYTEST_ARGS)
 
 test-browser: setup ## Open reports in chromium; screenshots/ has what it saw. CHROMIUM=PATH names one.
 	@test -n "$(CHROMIUM)" || { echo "No chromium found. On Debian: apt-get install chromium"; exit 1; }

@@ -58,22 +58,17 @@ class RemoteFile:
         import pooch
 
         failures = []
+        fetched = folder / f"{self.name}.new{Path(self.name).suffix}"
         for url in self.urls:
             try:
-                path = Path(
-                    pooch.retrieve(
-                        url, known_hash=None, fname=f"{self.name}.new{Path(self.name).suffix}", path=folder
-                    )
-                )
-                content = self._checked(path)
-            except (
-                OSError,
-                ValueError,
-            ) as error:  # requests' errors are OSErrors, a wrong checksum is a ValueError
-                (folder / f"{self.name}.new{Path(self.name).suffix}").unlink(missing_ok=True)
-                failures.append(f"{url}: {str(error).splitlines()[0][:120]}")
+                pooch.retrieve(url, known_hash=None, fname=fetched.name, path=folder)
+                content = self._checked(fetched)
+            except (OSError, ValueError) as error:  # requests' errors, a wrong checksum
+                fetched.unlink(missing_ok=True)
+                said = str(error).removeprefix(f"{fetched}: ")  # a name that is gone helps nobody
+                failures.append(f"{url}: {said.splitlines()[0][:120]}")
                 continue
-            os.replace(path, folder / self.name)
+            os.replace(fetched, folder / self.name)
             return content
         why = f"could not be fetched from its origin ({'; '.join(failures)})"
         if not self.urls:
