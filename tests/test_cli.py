@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from elman import cli
+from elman.cli.commands import USAGE
 from elman.data.sequences import Sequences
 from elman.errors import ArgumentError
 from elman.train import checkpoint
@@ -330,8 +331,8 @@ def test_ctrl_c_and_resume_end_with_the_same_bits(tmp_path: Path, monkeypatch: p
     ("arguments", "expected"),
     [
         ("--version", r"elman \d+\.\d+\.\d+\n"),
-        ("", re.escape(cli.USAGE)),
-        ("--help", re.escape(cli.USAGE)),
+        ("", re.escape(USAGE)),
+        ("--help", re.escape(USAGE)),
         ("cells", r"rnn +\S.*\n(\w+ +\S.*\n)+"),
         (
             "train",

@@ -1,0 +1,5 @@
+"""`python -m elman.cli` is `elman`."""
+
+from elman.cli import main
+
+main()
