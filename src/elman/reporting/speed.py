@@ -6,6 +6,7 @@ import math
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 
 from elman.bench import machine
@@ -93,10 +94,10 @@ def _steps(run: Run) -> int:
     inputs = getattr(run.part, "inputs", None)
     lengths = getattr(inputs, "lengths", None)
     if lengths is None and isinstance(inputs, list) and inputs and isinstance(inputs[0], list):
-        lengths = torch.tensor([len(one) for one in inputs])
+        lengths = [len(one) for one in inputs]
     if lengths is None or not len(lengths):
         return 32
-    return max(1, min(math.ceil(float(lengths.double().mean())), MOST_STEPS))
+    return max(1, min(math.ceil(np.mean(np.asarray(lengths))), MOST_STEPS))
 
 
 def _seconds(layer: Recurrent, batch: int, steps: int) -> float:
