@@ -17,6 +17,8 @@ from elman import Classifier, LanguageModel, cli
 from elman.errors import ArgumentError, DataError, MissingError, RunError
 from elman.inspect import attribution, inspect_run
 from elman.inspect.command import inspect
+from elman.inspect.examine import look
+from elman.inspect.influence import reached
 from elman.tasks.classifying.options import ClassifyOptions
 from elman.tasks.jobs import train
 from elman.tasks.saved import open_model
@@ -63,12 +65,33 @@ def test_the_places_are_those_of_the_data(run: Path) -> None:
     options = ClassifyOptions(**model.about["options"])
     splits, _ = task.read(options)
     learner = task.learner(model, splits, options)
-    x, _, _ = learner.fetch(learner.batches(1)[0])
-    place = found.active[0].places[0]
-    assert place.here == pytest.approx(x[place.step, place.sequence].tolist())
-    assert len(place.before) == place.step
-    assert found.nearest[0].place.step == place.step
+    x = torch.cat([learner.fetch(batch)[0] for batch in learner.batches(1)[:8]], 1)
+    assert found.sequences == x.shape[1] == 256
+    places = [place for unit in found.active for place in unit.places]
+    assert max(place.sequence for place in places) >= 32  # beyond the first batch
+    for place in places:
+        assert place.here == pytest.approx(x[place.step, place.sequence].tolist())
+        assert len(place.before) == place.step
+    assert found.nearest[0].place.step == places[0].step
     assert list(found.attributions) == []
+
+
+def test_batches_together_are_what_they_are_one_by_one(run: Path) -> None:
+    task, model = open_model(run)
+    options = ClassifyOptions(**model.about["options"])
+    learner = task.learner(model, task.read(options)[0], options)
+    together = inspect_run(run, batch=1, batches=3, explain=0)
+    ones = [look(learner, number) for number in (1, 2, 3)]
+    assert together.sequences == sum(len(one.walks[0].lengths) for one in ones)
+    for layer, flow in enumerate(together.flows):
+        norms = torch.cat([one.flows[layer].norms["all"] for one in ones], 1)
+        order = sorted(range(8), key=ones[0].flows[layer].steps.__getitem__)
+        assert flow.by_step().median == pytest.approx(norms[order].quantile(0.5, 1).tolist())
+    measured = [reached(one.walks[0]).norms[2] for one in ones]
+    assert together.influences[0].profile.places[5] == 5  # the third of eight steps
+    assert together.influences[0].profile.median[5] == pytest.approx(float(torch.cat(measured).quantile(0.5)))
+    gate = torch.cat([one.inside[0].gates["r"] for one in ones])
+    assert together.units[0].gates[0].mean == pytest.approx(float(gate.mean()))
 
 
 def test_attribution_is_complete_and_occlusion_is_what_it_says(run: Path) -> None:
@@ -111,6 +134,7 @@ def test_data_of_another_shape(run: Path, tmp_path: Path) -> None:
         ({"batch": 99}, r"batch: expected a number from 0 to \d+, got 99"),
         ({"share": 0.0}, "share: expected a number above 0 and below 1, got 0.0"),
         ({"explain": -1}, "explain: expected a whole number of 0 or more, got -1"),
+        ({"batches": 0}, "batches: expected a whole number of 1 or more, or None, got 0"),
         ({"step": 8}, "step: expected a step from 0 to 7, got 8"),
     ],
 )

@@ -67,13 +67,15 @@ class _Inspect:
     data: str | None = None
     """A named data set (its test part), a file, or a folder; unless given, the run's own training data."""
     batch: int = 0
-    """Which batch of the data is looked at."""
+    """The first batch of the data that is looked at."""
+    batches: int | None = None
+    """How many are, from that one on; until 256 sequences or 20,000 steps were seen unless given."""
     step: int | None = None
     """The output step on which the influence of earlier ones is measured; the last unless given."""
     share: float = 0.01
     """Share of the influence of a state on itself below which nothing is remembered."""
     explain: int | None = None
-    """Sequences of the batch whose answers are explained step by step; 2 where captum is installed."""
+    """Sequences of the first batch whose answers are explained step by step; 2 where captum is installed."""
 
 
 def inspect(given: list[str]) -> int:

@@ -23,22 +23,36 @@ BELOW = "body.input"
 
 
 @dataclass(frozen=True)
-class Examined:
+class Look:
     """batch: as fetched. walks: of each layer and direction, their graph kept. inside: what each holds."""
 
     batch: Any
     walks: list[Walk]
     flows: list[LayerFlow]
     inside: list[Inside]
+
+
+@dataclass(frozen=True)
+class Examined(Look):
+    """A look with what the doctor reads."""
+
     signs: Signs
 
 
 def examine(
     learner: Learner, options: Mapping[str, Any], history: Sequence[Mapping[str, Any]] = (), batch: int = 0
 ) -> Examined:
+    """The network of a learner on one batch; arguments as of `look` and `Signs`."""
+    seen = look(learner, batch)
+    units = [units_of(walk, held) for walk, held in zip(seen.walks, seen.inside, strict=True)]
+    signs = signs_of(seen.walks[:1], seen.flows, units, learner, options, history)
+    return Examined(**vars(seen), signs=signs)
+
+
+def look(learner: Learner, batch: int = 0) -> Look:
     """The network of a learner in evaluation, with its real loss on batch number `batch` of the first epoch.
 
-    options: of the task, by name. Weights, the carried state and the mode stay what they were.
+    Weights, the carried state and the mode stay what they were.
 
     Raises `DataError` if there is no such batch.
     """
@@ -58,10 +72,7 @@ def examine(
         module.train(training)
     chosen = longest(walks, skip=BELOW)
     flows = flow_of(step.loss * step.count, chosen, retain=True)
-    inside = [look_inside(walk) for walk in chosen]
-    units = [units_of(walk, held) for walk, held in zip(chosen, inside, strict=True)]
-    signs = signs_of(chosen, flows, learner, options, history, units)
-    return Examined(fetched, chosen, flows, inside, signs)
+    return Look(fetched, chosen, flows, [look_inside(walk) for walk in chosen])
 
 
 def _of_weights(fetched: Any, module: nn.Module) -> Any:

@@ -5,11 +5,13 @@ Dimensions: M marks, B sequences, S features of all states of the cell together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from elman.errors import wrong
 from elman.nn.recording import Walk
@@ -43,6 +45,19 @@ class Influence:
 def influence(
     walk: Walk, *, step: int | None = None, share: float = SHARE, probes: int = PROBES, seed: int = 0
 ) -> Influence:
+    """Of a recorded walk, whose graph is kept; arguments as of `reached` and `Influence`."""
+    return influence_of(walk, [reached(walk, step=step, probes=probes, seed=seed)], step=step, share=share)
+
+
+class Reached(NamedTuple):
+    """What `influence` is made of. norms: (M, B), ‖∂s_T/∂s_t‖_F / √S of each mark and sequence, NaN where the
+    sequence has no such mark. lags: (M, B), steps from it to T."""
+
+    norms: Tensor
+    lags: Tensor
+
+
+def reached(walk: Walk, *, step: int | None = None, probes: int = PROBES, seed: int = 0) -> Reached:
     """Measured on a recorded walk, whose graph is kept.
 
     With v normal, E‖vᵀ ∂s_T/∂s_t‖² is the squared Frobenius norm, so one backward pass for each of `probes`
@@ -72,7 +87,19 @@ def influence(
     size = sum(end.shape[1] for end in ends)
     norms = finite_norm(squares / (probes * size)).cpu()
     lags, running = _lags(walk, last)
-    back = profile_by_lag(lags, norms.masked_fill(~running, torch.nan))
+    return Reached(norms.masked_fill(~running, torch.nan), lags)
+
+
+def influence_of(
+    walk: Walk, batches: Sequence[Reached], *, step: int | None = None, share: float = SHARE
+) -> Influence:
+    """Over the sequences of several batches that the layer of `walk` went through."""
+    longest = max(len(part.norms) for part in batches)
+    norms, lags = (
+        torch.cat([F.pad(table, (0, 0, 0, longest - len(table)), value=fill) for table in tables], 1)
+        for tables, fill in (([p.norms for p in batches], torch.nan), ([p.lags for p in batches], -1))
+    )
+    back = profile_by_lag(lags, norms)
     horizon = reach(back, share)
     return Influence(walk.name, walk.title, step, back, share, horizon, horizon >= len(back.places))
 

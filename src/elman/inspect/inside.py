@@ -7,7 +7,9 @@ Dimensions: T steps, B sequences, W features of one value, R = steps of all sequ
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -61,6 +63,27 @@ def look_inside(walk: Walk) -> Inside:
     after = [torch.stack(states)[running].detach() for states in _by_state(walk, with_initial=False)]
     return Inside(
         dict(zip(names, after, strict=True)), kinds["sigmoid"], kinds["tanh"], kinds["relu"], sequence, t
+    )
+
+
+def joined(parts: Sequence[Inside], sizes: Sequence[int]) -> Inside:
+    """What several batches of so many sequences hold, these numbered on from batch to batch."""
+    first, *others = parts
+    if not others:
+        return first
+
+    def together(of: Callable[[Inside], dict[str, Tensor]]) -> dict[str, Tensor]:
+        return {name: torch.cat([of(part)[name] for part in parts]) for name in of(first)}
+
+    before = accumulate(sizes[:-1], initial=0)
+    sequence = torch.cat([part.sequence + start for part, start in zip(parts, before, strict=True)])
+    return Inside(
+        together(lambda part: part.states),
+        together(lambda part: part.gates),
+        together(lambda part: part.bounded),
+        together(lambda part: part.rectified),
+        sequence,
+        torch.cat([part.step for part in parts]),
     )
 
 

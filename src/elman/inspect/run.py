@@ -1,7 +1,4 @@
-"""A run folder, looked into: everything that this package measures, on one batch of real data.
-
-Dimensions: T steps, B sequences.
-"""
+"""A run folder, looked into: everything that this package measures, on real data."""
 
 from __future__ import annotations
 
@@ -10,20 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from elman import __version__
 from elman.data import Splits
 from elman.errors import wrong
 from elman.inspect.attribution import Attribution, attributions
 from elman.inspect.doctor import Finding, findings
-from elman.inspect.examine import Examined, examine
+from elman.inspect.examine import examine
 from elman.inspect.gates import Units
-from elman.inspect.influence import SHARE, Influence, influence
-from elman.inspect.places import Active, Context, Nearest, most_active, nearest
-from elman.inspect.signs import Signs
-from elman.inspect.spectrum import Spectrum, spectrum
-from elman.nn.recording import Walk
+from elman.inspect.influence import SHARE, Influence
+from elman.inspect.places import Active, Nearest, most_active, nearest
+from elman.inspect.several import Several, look_at_several
+from elman.inspect.signs import Signs, signs_of
+from elman.inspect.spectrum import Spectrum
 from elman.tasks.saved import open_model
 from elman.tasks.task import Model, Task
 from elman.train.gradient_flow import LayerFlow
@@ -32,16 +27,14 @@ from elman.train.loop import Outcome
 from elman.train.options import TrainOptions, from_mapping
 from elman.train.run_folder import RunFolder
 
-AROUND = 8  # steps that are shown before and after a place
-
 
 @dataclass(frozen=True)
 class Inspection:
     """What was found in a run.
 
-    data: what to call the data; empty where there were none. sequences, steps: of the batch, padding left
-    out. flows, influences, spectra, units: of each layer and direction. active: units of the last layer.
-    nearest: to the first place of each of those. notes: what is missing, and why.
+    data: what to call the data; empty where there were none. sequences, steps: looked at, padding left out.
+    flows, influences, spectra, units: of each layer and direction. active: units of the last layer. nearest:
+    to the first place of each of those. notes: what is missing, and why.
     """
 
     run: str
@@ -71,6 +64,7 @@ def inspect_run(
     *,
     data: str | None = None,
     batch: int = 0,
+    batches: int | None = None,
     step: int | None = None,
     share: float = SHARE,
     explain: int | None = None,
@@ -80,7 +74,9 @@ def inspect_run(
 
     data: a named data set (its test part), a file or a folder, with labels; the run's own training data
         unless given. Without either only what the training recorded can be shown.
-    batch: which batch of it. step: the output step for `influence`; None: the last. share: as of `Influence`.
+    batch, batches: the first of its batches that is looked at, and how many; None: until there were 256
+        sequences or 20,000 steps. step: the output step for `influence`; None: the last. share: as of
+        `Influence`.
     explain: sequences that are attributed; None: 2 where captum is installed.
     reading: the task's options about the form of data, where they differ from training.
 
@@ -89,6 +85,8 @@ def inspect_run(
     """
     if not 0.0 < share < 1.0:
         raise wrong("share", expected="a number above 0 and below 1", got=share)
+    if batches is not None and batches < 1:
+        raise wrong("batches", expected="a whole number of 1 or more, or None", got=batches)
     if explain is not None and explain < 0:
         raise wrong("explain", expected="a whole number of 0 or more", got=explain)
     task, model = open_model(run)
@@ -104,8 +102,11 @@ def inspect_run(
         return Inspection(str(run), task.name, "", findings=found, notes=(note,))
     splits, called = _splits(task, options, data)
     learner = task.learner(model, splits, options)
-    examined = examine(learner, vars(options), history, batch)
-    return _inspection(str(run), task, model, called, examined, step, share, explain)
+    seen = look_at_several(
+        learner, lambda given: task.seen(model, given), batch, batches, step=step, share=share
+    )
+    signs = signs_of(seen.walks, seen.flows, seen.units, learner, vars(options), history)
+    return _inspection(str(run), task, model, called, seen, signs, explain)
 
 
 def last_word(learner: Learner, options: TrainOptions, outcome: Outcome) -> str:
@@ -133,51 +134,27 @@ def _inspection(
     task: Task[Any, Any],
     model: Model,
     called: str,
-    examined: Examined,
-    step: int | None,
-    share: float,
+    seen: Several,
+    signs: Signs,
     explain: int | None,
 ) -> Inspection:
-    walks, signs = examined.walks, examined.signs
-    influences = [influence(walk, step=step, share=share) for walk in walks]
-    spectra = [spectrum(walk, share=share) for walk in walks]
-    last = len(walks) - 1
-    context = context_of(task.seen(model, examined.batch), walks[last])
-    active = most_active(examined.inside[last], context)
+    active = most_active(seen.inside, seen.context)
     first = [unit.places[0] for unit in active if unit.places]
-    near = [nearest(examined.inside[last], context, place.sequence, place.step) for place in first]
-    explained, notes = attributions(task, model, examined.batch, explain)
-    lengths = walks[last].lengths
+    near = [nearest(seen.inside, seen.context, place.sequence, place.step) for place in first]
+    explained, notes = attributions(task, model, seen.first.batch, explain)
     return Inspection(
         run,
         task.name,
         called,
-        len(lengths),
-        int(lengths.sum()),
-        signs.flows,
-        influences,
-        spectra,
-        signs.units,
+        seen.sequences,
+        seen.steps,
+        seen.flows,
+        seen.influences,
+        seen.spectra,
+        seen.units,
         active,
         near,
         explained,
         findings(signs),
         notes,
     )
-
-
-def context_of(seen: Tensor | list[list[str]] | None, walk: Walk) -> Context:
-    """What stands around a step of a sequence: tokens, or lists of numbers. seen: as of `Task.seen`."""
-    rows = walk.x if seen is None or len(seen) != len(walk.x) else seen
-    lengths = walk.lengths.tolist()
-
-    def at(sequence: int, step: int) -> Any:
-        value = rows[step][sequence]
-        return [round(number, 6) for number in value.tolist()] if isinstance(value, Tensor) else value
-
-    def around(sequence: int, step: int) -> tuple[list[Any], Any, list[Any]]:
-        before = [at(sequence, t) for t in range(max(0, step - AROUND), step)]
-        after = [at(sequence, t) for t in range(step + 1, min(lengths[sequence], step + 1 + AROUND))]
-        return before, at(sequence, step), after
-
-    return around

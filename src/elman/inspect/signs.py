@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elman.inspect.gates import Units, units_of
+from elman.inspect.gates import Units
 from elman.inspect.leak import FirstStep, first_step
 from elman.nn.recording import Walk
 from elman.tasks.classifying.learner import ClassifyLearner
@@ -52,32 +52,37 @@ class Signs:
 def signs_of(
     walks: Sequence[Walk],
     flows: Sequence[LayerFlow],
+    units: Sequence[Units],
     learner: Learner,
     options: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]] = (),
-    units: Sequence[Units] | None = None,
 ) -> Signs:
-    """The signs of a learner whose layers walked as recorded."""
-    first = next((walk for walk in walks if walk.layer == 0), None)
+    """The signs of a learner.
+
+    walks: of the first layer, over each batch that was looked at. flows, units: of all layers.
+    """
     return Signs(
         flows,
-        [units_of(walk) for walk in walks] if units is None else units,
-        None if first is None else reading_of(first),
+        units,
+        reading_of(walks),
         history,
         options,
         learner.padding(learner.batches(1)),
-        [] if first is None else first.lengths.tolist(),
+        [length for walk in walks for length in walk.lengths.tolist()],
         leak_of(learner),
     )
 
 
-def reading_of(walk: Walk) -> Reading | None:
-    """Over the steps within the sequences; None without any."""
-    steps = torch.arange(len(walk.x), device=walk.x.device)[:, None]
-    values = walk.x.detach()[steps < walk.lengths].double()
-    if not len(values):
+def reading_of(walks: Sequence[Walk]) -> Reading | None:
+    """Over the steps within the sequences of a layer's walks; None without any."""
+    squares, count = torch.zeros(()), 0
+    for walk in walks:
+        steps = torch.arange(len(walk.x), device=walk.x.device)[:, None]
+        values = walk.x.detach()[steps < walk.lengths].double().cpu()
+        squares, count = squares + values.square().sum(0), count + len(values)
+    if not count:
         return None
-    size = values.square().mean(0).sqrt()
+    size = (squares / count).sqrt()
     return Reading(float(size.min()), float(size.max()))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -68,6 +68,10 @@ class Walk:
     def every_step(self) -> bool:
         """Whether each step is a mark."""
         return len(self.steps) == len(self.x)
+
+    def without_graph(self) -> Walk:
+        """What was read, without the states and the way back from them."""
+        return replace(self, x=self.x.detach(), initial=(), steps=[], states=[])
 
     @property
     def _at(self) -> Tensor:

@@ -129,6 +129,25 @@ def flow_of(total: Tensor, walks: Sequence[Walk], *, retain: bool = False) -> li
     return flows
 
 
+def joined(flows: Sequence[LayerFlow]) -> LayerFlow:
+    """The flow of one layer over several batches: their sequences side by side, at the steps of any."""
+    first, *others = flows
+    if not others:
+        return first
+    steps = sorted({step for flow in flows for step in flow.steps})
+
+    def together(tables: Sequence[Tensor], fill: float) -> Tensor:
+        wide = []
+        for flow, table in zip(flows, tables, strict=True):
+            rows = table.new_full((len(steps), table.shape[1]), fill)
+            rows[[steps.index(step) for step in flow.steps]] = table
+            wide.append(rows)
+        return torch.cat(wide, 1)
+
+    norms = {name: together([flow.norms[name] for flow in flows], torch.nan) for name in first.norms}
+    return LayerFlow(first.name, first.title, steps, together([flow.lags for flow in flows], -1), norms)
+
+
 def finite_norm(squares: Tensor) -> Tensor:
     """Roots of squared norms, with the largest number of float32 for what is not finite."""
     most = torch.finfo(torch.float32).max
