@@ -10,7 +10,9 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 import elman
 from elman.errors import ArgumentError, DataError, MissingError, RunError
@@ -19,6 +21,7 @@ from elman.reporting import parts
 from elman.reporting.blocks import Chart, Grid, Marked, Section, Table
 from elman.reporting.report import sections_of
 from elman.reporting.run import read_run
+from reporting.conftest import trained
 
 MOST_BYTES = 5_000_000
 
@@ -38,7 +41,7 @@ def table(one: Section, caption: str) -> Table:
 
 
 def test_the_page_is_one_file_without_network(digits: Path) -> None:
-    path = elman.report(digits)
+    path = elman.report(digits, inspect=False)
     assert path == digits / "report.html"
     assert path.stat().st_size < MOST_BYTES
     page = path.read_text()
@@ -83,7 +86,7 @@ def test_every_chart_has_words_and_every_table_a_caption(digits: Path) -> None:
     found = charts(sections)
     assert len(found) > 6
     assert all(len(chart.words) > 15 and chart.title for chart in found)
-    page = elman.report(digits).read_text()
+    page = elman.report(digits, inspect=False).read_text()
     assert page.count("<caption>") == page.count("<table>") > 4
     assert page.count('role="img"') == len(found)
     assert '<html lang="en">' in page
@@ -99,7 +102,7 @@ def test_the_flow_while_training_is_a_picture(digits: Path) -> None:
 
 
 def test_the_listing_and_the_equations_are_the_cells(digits: Path) -> None:
-    page = html.unescape(elman.report(digits).read_text())
+    page = html.unescape(elman.report(digits, inspect=False).read_text())
     assert str(elman.cells.create("gru").program()) in page
     assert page.count("<math") == len(elman.cells.create("gru").program().latex().splitlines()) - 2
     assert f"elman train classify --config {digits}/config.toml" in page
@@ -112,7 +115,7 @@ def test_a_run_without_data_is_shown_without_examples(saved: Path) -> None:
     assert {"overview", "cell", "speed"} <= set(names)
     notes = " ".join(getattr(block, "text", "") for block in section(sections, "overview").blocks)
     assert "the training left no record here" in notes.lower()
-    assert "Name data by --data" in elman.report(saved).read_text()
+    assert "Name data by --data" in elman.report(saved, inspect=False).read_text()
 
 
 def test_other_data_are_shown_with_their_own_figures(digits: Path) -> None:
@@ -137,7 +140,7 @@ def test_data_of_another_width_are_refused(digits: Path, tmp_path: Path) -> None
     table = tmp_path / "other.csv"
     table.write_text("sequence,a,b,label\n" + "".join(f"{k // 3},{k},{k},{k // 3}\n" for k in range(30)))
     with pytest.raises(DataError, match=r"other\.csv: expected"):
-        elman.report(digits, data=str(table))
+        elman.report(digits, data=str(table), inspect=False)
 
 
 def test_no_run_folder(tmp_path: Path) -> None:
@@ -159,7 +162,7 @@ def test_a_missing_package_names_its_extra(digits: Path, monkeypatch: pytest.Mon
     with pytest.raises(
         MissingError, match=r"A report needs the package plotly.*pip install 'elman\[report\]'"
     ):
-        elman.report(digits)
+        elman.report(digits, inspect=False)
 
 
 def test_what_data_say_is_never_markup(digits: Path, tmp_path: Path) -> None:
@@ -172,6 +175,25 @@ def test_what_data_say_is_never_markup(digits: Path, tmp_path: Path) -> None:
     written = page(bad, bad, [Section("one", bad, [chart, made, text])])
     assert bad not in written
     assert "alert(1)" in written
+
+
+def test_a_report_looks_inside_by_itself(digits: Path, saved: Path, tmp_path: Path) -> None:
+    page = html.unescape(elman.report(digits, out=tmp_path / "page.html").read_text())
+    for words in ("What the doctor says", "256 sequences, 2,048 steps", "Gates of layer 1", "answer "):
+        assert words in page
+    assert not (digits / "inspect.json").exists()
+    page = html.unescape(elman.report(saved, out=tmp_path / "page.html").read_text())
+    assert "without data only what the training recorded can be shown" in page
+
+
+def test_a_run_whose_data_are_gone_says_so(tmp_path: Path) -> None:
+    images, data = load_digits(), tmp_path / "images.npz"
+    np.savez(data, X=images.images[:80] / 16, y=images.target[:80])
+    run = trained(tmp_path / "run", "classify", data=str(data), cell="rnn")
+    data.unlink()
+    page = html.unescape(elman.report(run).read_text())
+    assert "the network could not be looked into: " in page
+    assert "images.npz" in page
 
 
 def test_what_elman_inspect_found_is_shown(digits: Path, tmp_path: Path) -> None:

@@ -65,10 +65,9 @@ def _value(given: list[str], flag: str) -> str | None:
 
 
 def parse_job(kind: type[Any], given: list[str], prog: str) -> Any:
-    flags = {f"--{name.replace('_', '-')}" for name in kind.__dataclass_fields__} | {
-        "--help",
-        "--no-overwrite",
-    }
+    names = {name.replace("_", "-"): f.default for name, f in kind.__dataclass_fields__.items()}
+    flags = {"--help", *(f"--{name}" for name in names)}
+    flags |= {f"--no-{name}" for name, default in names.items() if isinstance(default, bool)}
     return _parse(kind, given, flags, prog=prog)
 
 

@@ -150,6 +150,8 @@ class _Report:
     """Data to show the result on: a named data set (its test part), a file or a folder; else its own."""
     out: str | None = None
     """The HTML file to write; report.html in the run folder unless given."""
+    inspect: bool = True
+    """Look inside the network where `elman inspect` has not."""
 
 
 def report(given: list[str]) -> int:
@@ -157,7 +159,7 @@ def report(given: list[str]) -> int:
     options = parse_job(_Report, given, "elman report")
     from elman.reporting import report
 
-    path = report(options.run, data=options.data, out=options.out)
+    path = report(**vars(options))
     terminal().print(f"report written to {path}", highlight=False, soft_wrap=True)
     return 0
 

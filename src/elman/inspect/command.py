@@ -16,7 +16,8 @@ from elman.train.durable import write_json
 from elman.train.run_folder import INSPECTION
 
 SHOWN = 12  # rows of a table over time
-NUMBERS = 6  # of a step
+NUMBERS = 6  # features of a step up to which they are written out
+BARS, MOST_BARS = "▁▂▃▄▅▆▇█", 28
 
 
 def inspect(run: str, console: Console, **asked: Any) -> Inspection:
@@ -171,8 +172,15 @@ def _visible(tokens: Sequence[str]) -> list[str]:
 
 
 def _numbers(values: Any) -> str:
+    """A step's features: a few as numbers, many as bars between the least and the largest of them."""
     listed = values if isinstance(values, list) else [values]
-    return " ".join(f"{value:.3g}" for value in listed[:NUMBERS]) + (" …" if len(listed) > NUMBERS else "")
+    if len(listed) <= NUMBERS:
+        return " ".join(f"{value:.3g}" for value in listed)
+    low, high = min(listed), max(listed)
+    wide = -(-len(listed) // MOST_BARS)  # features of one bar
+    kept = [max(listed[start : start + wide]) for start in range(0, len(listed), wide)]
+    heights = (round((value - low) / (high - low or 1.0) * (len(BARS) - 1)) for value in kept)
+    return "".join(BARS[height] for height in heights) + f" {low:.2g} to {high:.2g}"
 
 
 def _attribution(entry: Any) -> Table:

@@ -20,7 +20,7 @@ from elman.train import gradient_flow
 from elman.train.gradient_flow import LayerFlow
 from elman.train.learner import Learner
 
-AROUND = 8  # steps that are shown before and after a place
+TOKENS_AROUND, NUMBERS_AROUND = 8, 28  # steps that are shown before and after a place
 ENOUGH_SEQUENCES, ENOUGH_STEPS = 256, 20_000  # after which no further batch is looked at
 
 #: what a fetched batch holds for people, as of `Task.seen`
@@ -113,14 +113,15 @@ def context_of(seen: Tensor | list[list[str]] | None, walk: Walk) -> Context:
     """What stands around a step of a sequence: tokens, or lists of numbers. seen: as of `Task.seen`."""
     rows = walk.x.detach() if seen is None or len(seen) != len(walk.x) else seen
     lengths = walk.lengths.tolist()
+    reach = NUMBERS_AROUND if isinstance(rows, Tensor) else TOKENS_AROUND
 
     def at(sequence: int, step: int) -> Any:
         value = rows[step][sequence]
         return [round(number, 6) for number in value.tolist()] if isinstance(value, Tensor) else value
 
     def around(sequence: int, step: int) -> tuple[list[Any], Any, list[Any]]:
-        before = [at(sequence, t) for t in range(max(0, step - AROUND), step)]
-        after = [at(sequence, t) for t in range(step + 1, min(lengths[sequence], step + 1 + AROUND))]
+        before = [at(sequence, t) for t in range(max(0, step - reach), step)]
+        after = [at(sequence, t) for t in range(step + 1, min(lengths[sequence], step + 1 + reach))]
         return before, at(sequence, step), after
 
     return around

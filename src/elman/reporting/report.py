@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from elman.errors import ElmanError
+from elman.inspect.run import Inspection, inspect_run
 from elman.reporting.blocks import Section
 from elman.reporting.cell_section import cell_section
 from elman.reporting.curves import learning_curves
@@ -18,12 +21,15 @@ from elman.reporting.speed import speed_section
 from elman.train.run_folder import REPORT
 
 
-def report(run: str | Path, *, data: str | None = None, out: str | Path | None = None) -> Path:
+def report(
+    run: str | Path, *, data: str | None = None, out: str | Path | None = None, inspect: bool = True
+) -> Path:
     """Write the report of a run folder as one HTML file that needs no network; returns its path.
 
     run: what `elman train` or `save` wrote. data: a named data set (its test part), a file or a folder to
     show the result on; unless given the run's own last part, or where that cannot be read nothing, which the
-    page then says. out: report.html in the run folder unless given.
+    page then says. out: report.html in the run folder unless given. inspect: whether to look inside the
+    network where `elman inspect` has not.
 
     Raises `RunError` for a folder that holds no whole run, or an `out` that cannot be written; `DataError`
     for data that do not fit the run; `MissingError` without the extra "report".
@@ -33,8 +39,20 @@ def report(run: str | Path, *, data: str | None = None, out: str | Path | None =
     if out is not None:
         check_page(path)
     known = read_run(run, data=data)
+    if inspect and not known.inspection:
+        known.inspection = _inspected(known, data)
     write_page(path, page(title_of(known), f"elman, run folder {known.path}", sections_of(known)))
     return path
+
+
+def _inspected(run: Run, data: str | None) -> dict[str, Any]:
+    """What `elman inspect` finds; where it cannot look, why."""
+    try:
+        return inspect_run(run.path, data=data).plain()
+    except ElmanError as error:
+        assert run.task is not None
+        note = f"the network could not be looked into: {error}"
+        return Inspection(str(run.path), run.task.name, "", notes=(note,)).plain()
 
 
 def title_of(run: Run) -> str:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from elman.reporting.blocks import Chart
-from elman.reporting.charts import add_line, figure, heat
+from elman.reporting.charts import COLOURS, add_line, figure, heat
 
 LINES = 4  # features up to which each is a line
 MOST_STEPS, MOST_FEATURES = 400, 128
+FRAME = {"line": {"color": COLOURS[6], "width": 3}, "fillcolor": "rgba(0, 0, 0, 0)"}  # of a marked step
 
 
-def input_chart(steps: np.ndarray, title: str, *, what: str = "feature") -> Chart:
+def input_chart(
+    steps: np.ndarray, title: str, *, what: str = "feature", first: int = 0, marked: int | None = None
+) -> Chart:
     """A sequence (T, F): few features as lines, more as colours, steps from left to right.
 
     What has as many steps as features is drawn as images are: the first step on top.
+
+    first: the number of the first step. marked: the number of one that is framed.
     """
     count, features = steps.shape
     every = -(-count // MOST_STEPS)
+    frame = None if marked is None else (marked - every / 2, marked + every / 2)
     shown = steps[::every, :MOST_FEATURES]
     words = f"{count} steps of {features} {what}s, from {steps.min():.3g} to {steps.max():.3g}."
     if count == 0 or features == 0:
@@ -25,13 +31,20 @@ def input_chart(steps: np.ndarray, title: str, *, what: str = "feature") -> Char
     if features <= LINES:
         made = figure(x="step", y="value", height=220)
         for place in range(features):
-            add_line(made, np.arange(0, count, every), shown[:, place], f"{what} {place}", mode="lines")
+            numbers = first + np.arange(0, count, every)
+            add_line(made, numbers, shown[:, place], f"{what} {place}", mode="lines")
         made.update_layout(showlegend=features > 1)
+        if frame is not None:
+            made.add_vrect(*frame, **FRAME)
         return Chart(title, made, words)
     if count == features:
-        made = heat(shown, x=what, y="step", height=320, showscale=False)
+        made = heat(shown, x=what, y="step", height=320, y0=first, dy=every, showscale=False)
         made.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain")
         made.update_xaxes(constrain="domain")
+        if frame is not None:
+            made.add_hrect(*frame, **FRAME)
         return Chart(title, made, words)
-    made = heat(shown.T, x="step", y=what, height=240, x0=0, dx=every, showscale=False)
+    made = heat(shown.T, x="step", y=what, height=240, x0=first, dx=every, showscale=False)
+    if frame is not None:
+        made.add_vrect(*frame, **FRAME)
     return Chart(title, made, words)

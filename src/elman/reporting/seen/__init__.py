@@ -11,7 +11,7 @@ from elman.reporting.seen.attribution import attribution_blocks
 from elman.reporting.seen.gradient import flow_blocks, found_blocks, memory_blocks
 from elman.reporting.seen.units import active_blocks, gate_blocks
 
-ASK = "elman inspect RUN does it and writes inspect.json into the run folder; then make this page again."
+ASK = "elman report RUN does it, and elman inspect RUN more closely."
 UNMEASURED = "How it changed in training was not measured; --flow 100 does so every 100 updates."
 LISTS = ("flows", "influences", "spectra", "units", "active", "nearest", "attributions", "findings", "notes")
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from elman.reporting.blocks import Block, Chart, Marked, Piece, Table
+import numpy as np
+
+from elman.reporting.blocks import Block, Chart, Grid, Marked, Piece, Table
 from elman.reporting.charts import add_line, figure
+from elman.reporting.results.inputs import input_chart
 
 Plain = Mapping[str, Any]
 LEGEND = "The stronger the colour, the more a step moved the score; what moved it down is underlined in red."
@@ -20,7 +23,8 @@ def attribution_blocks(entries: Sequence[Plain]) -> list[Block]:
         if entry["inputs"] and isinstance(entry["inputs"][0], str):
             blocks += [Marked(title, LEGEND, _pieces(entry)), _table(entry, title)]
         else:
-            blocks.append(_chart(entry, title))
+            read = np.array(entry["inputs"]).reshape(len(entry["inputs"]), -1)
+            blocks.append(Grid([_chart(entry, title), input_chart(read, f"{title}: what was read")]))
     return blocks
 
 

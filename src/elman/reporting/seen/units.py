@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from elman.reporting.blocks import Block, Chart, Marked, Note, Piece, Table, share_cell
-from elman.reporting.charts import COLOURS, figure
+import numpy as np
 
-NUMBERS = 6  # of a step, where steps are numbers
+from elman.reporting.blocks import Block, Chart, Grid, Marked, Note, Piece, Table, share_cell
+from elman.reporting.charts import COLOURS, figure
+from elman.reporting.results.inputs import input_chart
+
+NUMBERS = 6  # features of a step up to which they are written out
 Plain = Mapping[str, Any]
 
 
@@ -59,6 +62,7 @@ def _gates(layer: Plain) -> Chart:
 def active_blocks(found: Plain) -> list[Block]:
     """The places where units are most active, with what stands around, and the states nearest to them."""
     blocks: list[Block] = []
+    charts: list[Chart] = []
     numbers: list[list[Any]] = []
     near = [*found["nearest"], *([None] * len(found["active"]))]
     for unit, others in zip(found["active"], near, strict=False):
@@ -72,13 +76,24 @@ def active_blocks(found: Plain) -> list[Block]:
             title = f"Unit {unit['unit']}: where it is largest"
             blocks.append(Marked(title, "Coloured: the token read when it was.", pieces))
             continue
+        charts += [_chart(unit["unit"], place) for place in places[:1]]
         for place in places:
-            row = [unit["unit"], place["sequence"], place["step"], place["value"], _listed(place["here"])]
-            numbers.append([str(row[0]), *row[1:]])
+            row = [str(unit["unit"]), place["sequence"], place["step"], place["value"]]
+            numbers.append(row + _few(place["here"]))
+    if charts:
+        blocks.append(Grid(charts))
     if numbers:
-        header = ("Unit", "Sequence", "Step", "Value", "Read there")
+        header = ("Unit", "Sequence", "Step", "Value", "Read there")[: len(numbers[0])]
         blocks.append(Table("Steps at which units are largest", header, numbers))
     return blocks
+
+
+def _chart(unit: int, place: Plain) -> Chart:
+    """The steps around a place, its own framed."""
+    steps = np.array([*place["before"], place["here"], *place["after"]])
+    title = f"Unit {unit} is largest in the framed step {place['step']} of sequence {place['sequence']}"
+    first = place["step"] - len(place["before"])
+    return input_chart(steps.reshape(len(steps), -1), title, first=first, marked=place["step"])
 
 
 def _read(place: Plain) -> list[Piece]:
@@ -95,6 +110,7 @@ def _seen(token: str) -> str:
     return token.replace("\n", "⏎")
 
 
-def _listed(values: Any) -> str:
+def _few(values: Any) -> list[str]:
+    """What was read as one cell, where it is not too much to be read."""
     listed = values if isinstance(values, list) else [values]
-    return " ".join(f"{value:.3g}" for value in listed[:NUMBERS]) + (" …" if len(listed) > NUMBERS else "")
+    return [" ".join(f"{value:.3g}" for value in listed)] if len(listed) <= NUMBERS else []
