@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
@@ -13,7 +15,10 @@ from torch import nn
 from elman import Classifier
 from elman.nn import RNN, Recurrent
 from elman.tasks.classifying.options import ClassifyOptions
+from elman.train import flow_log
+from elman.train.flow_log import FlowLog
 from elman.train.gradient_flow import gradient_flow
+from elman.train.learner import Learner
 from elman.train.run_folder import RunFolder
 
 
@@ -67,6 +72,13 @@ def trained(flow: int | None, **options: object) -> Classifier:
     return Classifier(flow=flow, **settings).fit(digits.images[:400] / 16, digits.target[:400])
 
 
+@pytest.fixture
+def as_often_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes beside so short a training."""
+    monkeypatch.setattr(flow_log, "MOST_SHARE", 100.0)
+
+
+@pytest.mark.usefixtures("as_often_as_asked")
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 def test_measuring_while_training_changes_no_weight(precision: str) -> None:
     models = [trained(flow, precision=precision).model_ for flow in (None, 3)]
@@ -74,6 +86,17 @@ def test_measuring_while_training_changes_no_weight(precision: str) -> None:
     assert all(torch.equal(plain[name], watched[name]) for name in plain)
 
 
+def test_it_takes_no_more_than_its_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10**6))  # a measurement takes a second, by this clock
+    monkeypatch.setattr(flow_log, "time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    monkeypatch.setattr(flow_log, "batch_flow", lambda *arguments: [])
+    log = FlowLog(cast(Learner, None), every=2)
+    for step in range(200):
+        log.before(nn.Identity(), None, step, 1, seconds=float(step))
+    assert [record["step"] for record in log.records] == [0, *range(40, 200, 20)]
+
+
+@pytest.mark.usefixtures("as_often_as_asked")
 def test_the_run_folder_keeps_the_flow(tmp_path: Path) -> None:
     from rich.console import Console
 

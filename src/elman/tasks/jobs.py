@@ -304,6 +304,12 @@ def _report(
         f"padding {result['padding']:.1%} of all steps, waiting for data {result['waiting']:.1%} of the time",
         highlight=False,
     )
+    if outcome.flow:
+        took = sum(record["seconds"] for record in outcome.flow) / max(outcome.seconds, 1e-9)
+        console.print(
+            f"gradient's flow measured at {len(outcome.flow)} steps, in {took:.1%} of the time",
+            highlight=False,
+        )
     ending = "stopped early, after" if outcome.ending == "stopped early" else "trained"
     console.print(
         f"{ending} {len(outcome.history)} epochs in {outcome.seconds:.1f} s; "

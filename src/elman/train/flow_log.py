@@ -1,5 +1,5 @@
 """The gradient's flow through time while a network is trained: one more pass over a batch, every so many
-steps."""
+steps, and never for more than a small share of the time."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from elman.train.gradient_flow import LayerFlow, gradient_flow
 from elman.train.learner import Learner
 
 MARKS = 32  # places of a sequence at which it is measured
+MOST_SHARE = 0.05  # of the time of training that all measurements but the first may take
 
 
 class FlowLog:
@@ -31,9 +32,13 @@ class FlowLog:
         """Take up the measurements from before a stop at `step`."""
         self.records = [record for record in records if record["step"] < step]
 
-    def before(self, module: nn.Module, batch: Any, step: int, epoch: int) -> None:
-        """Measure on the batch of that step (from 0), if it is its turn."""
+    def before(self, module: nn.Module, batch: Any, step: int, epoch: int, seconds: float) -> None:
+        """Measure on the batch of that step (from 0), if it is its turn and, after so many seconds of
+        training, one more measurement leaves the share of all at `MOST_SHARE` or less."""
         if step % self.every:
+            return
+        spent = [record["seconds"] for record in self.records]
+        if spent and sum(spent) + spent[-1] > MOST_SHARE * seconds:
             return
         began = time.perf_counter()
         layers = [_plain(flow) for flow in batch_flow(self.learner, module, batch, MARKS)]

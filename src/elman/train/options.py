@@ -168,8 +168,8 @@ class TrainOptions:
     bptt: int | None = whole(None, low=1, unit="steps", optional=True)
     """Backpropagate through so many steps at most, with the state carried on. Unless given: the task's."""
     flow: int | None = whole(None, low=1, unit="steps", optional=True)
-    """Every so many steps, write to flow.jsonl how large the gradient is at each step of time. Once takes as
-    long as two to three steps of training: with 100 it costs under 3 %."""
+    """Every so many steps, write to flow.jsonl how large the gradient is at each step of time; more rarely
+    where that would take over 5 % of the time."""
     init: str | None = text()
     """A run whose layers are taken as the first weights where names and shapes agree."""
     validation_share: float = real(0.1, below=1.0)
