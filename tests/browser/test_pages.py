@@ -5,6 +5,9 @@ The pictures of each page are left in screenshots/, to be looked at.
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +15,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 import elman
-from elman.reporting.watch import Watch
-from elman.tasks.saved import open_model
-from elman.train.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession, Page
@@ -159,24 +159,25 @@ def test_runs_side_by_side(visit: Visit, reports: Reports, tmp_path: Path) -> No
         keep(page, f"compare-{scheme}-{width}")
 
 
-def test_the_watched_page_follows_the_training(visit: Visit, reports: Reports) -> None:
-    folder = reports("images").parent
-    task, model = open_model(folder)
-    watch = Watch(0)
-    watch.begin(RunFolder(folder), task, model)
-    try:
-        page = visit(watch.address)
-        page.wait_for_function("document.getElementById('progress').textContent === 'Training begins.'")
-        watch.start(epochs=3, steps=123, done=0)
-        watch.step(2, 50, {"loss": 1.25}, 32)
-        page.wait_for_function("document.getElementById('progress').textContent.includes('update 50 of 123')")
-        page.evaluate("document.querySelector('#curves h2').textContent = 'old'")
-        watch.epoch({})
-        page.wait_for_function("document.querySelector('#curves h2').textContent === 'Learning curves'")
-        assert draw_all(page) >= 4
-    finally:
-        watch.close()
-    page.wait_for_function("document.getElementById('progress').textContent.startsWith('Training has ended')")
+def test_the_watched_page_grows_while_a_network_is_trained(visit: Visit, tmp_path: Path) -> None:
+    options = "--data digits --cell gru --hidden 16 --epochs 500 --no-baselines --watch --port 0 --out run"
+    command = [sys.executable, "-m", "elman.cli", "train", "classify", *options.split()]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as training:
+        assert training.stdout is not None
+        try:
+            address = training.stdout.readline().removeprefix("watch it at ").strip()
+            page = visit(address)
+            said = "document.getElementById('progress').textContent"
+            page.wait_for_function(f"/Epoch [0-9]+ of 500, update/.test({said})")
+            page.evaluate("document.querySelector('#curves h2').textContent = 'old'")
+            page.wait_for_function("document.querySelector('#curves h2').textContent === 'Learning curves'")
+            assert draw_all(page) >= 4
+            keep(page, "watch-light-1280")
+            training.send_signal(signal.SIGINT)  # Ctrl-C: it stops, and the page hears of it
+            page.wait_for_function(f"{said}.startsWith('Training has ended')")
+            assert training.wait(timeout=60) == 130
+        finally:
+            training.kill()
 
 
 def channels(colour: str) -> list[float]:

@@ -132,6 +132,7 @@ def _listening(port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((HOST, port))
+        listening.listen()  # who comes while the data are still read waits for the page
     except (OSError, OverflowError) as error:
         listening.close()
         raise ArgumentError(
