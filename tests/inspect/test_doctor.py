@@ -151,18 +151,26 @@ def test_padding_that_is_most_of_the_work(vowels: tuple[list[np.ndarray], np.nda
     assert finding.figure > 0.5
     assert "--batch-size 64" in finding.remedy
     assert "--max-steps" in finding.remedy
+    well = Patient(sequences, labels, batch_size=256, train=False)
+    assert 0.0 < well.learner.padding(well.learner.batches(1)) < 0.5  # ragged, as they were recorded
+    assert "padding" not in well.findings()
 
 
 def test_a_label_that_leaks(vowels: tuple[list[np.ndarray], np.ndarray]) -> None:
     sequences, labels = vowels
     codes = np.unique(labels, return_inverse=True)[1]
-    ill = [
-        np.concatenate([sequence, np.full((len(sequence), 1), code)], 1).astype(np.float32)
-        for sequence, code in zip(sequences, codes, strict=True)
-    ]
-    finding = Patient(ill, labels, train=False).findings()["label leak"]
+
+    def beside(column: np.ndarray) -> list[np.ndarray]:
+        return [
+            np.concatenate([sequence, np.full((len(sequence), 1), value)], 1).astype(np.float32)
+            for sequence, value in zip(sequences, column, strict=True)
+        ]
+
+    finding = Patient(beside(codes), labels, train=False).findings()["label leak"]
     assert finding.figure >= 0.99
     assert "feature 13" in finding.text
+    shuffled = np.random.default_rng(0).permutation(codes)
+    assert "label leak" not in Patient(beside(shuffled), labels, train=False).findings()
 
 
 def test_what_is_not_known_is_not_spoken_of() -> None:
