@@ -120,6 +120,23 @@ def test_tables_are_sorted_by_mouse_and_by_keyboard(visit: Visit, reports: Repor
     assert column(page, 4)[-1] == ""
 
 
+@pytest.mark.data
+def test_the_probability_of_a_character_is_told_to_keys_and_fingers(visit: Visit, reports: Reports) -> None:
+    page = visit(reports("generate").as_uri())
+    text, told = page.locator("#reading .pieces"), page.locator("#reading .told")
+    text.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    row = page.locator("#reading .folded tbody tr").nth(1).locator("th, td")
+    place, token, chance = row.all_text_contents()
+    assert place == "2"
+    assert told.text_content() == f"{token}: {float(chance.rstrip('%')):.1f}%"
+    text.locator("[title]").nth(4).click()
+    assert told.text_content() == text.locator("[title]").nth(4).get_attribute("title")
+    page.keyboard.press("End")
+    assert text.locator(".here").text_content() == text.locator("[title]").last.text_content()
+
+
 def test_a_table_is_copied_as_csv(visit: Visit, reports: Reports) -> None:
     page = visit(reports("images").as_uri())
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

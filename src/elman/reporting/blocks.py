@@ -96,12 +96,20 @@ class Piece:
 
 @dataclass(frozen=True)
 class Marked:
-    """A text in coloured pieces, with what the colours say."""
+    """A text in coloured pieces, with what the colours say.
+
+    What is said of a piece is read by pointer, touch, and arrow keys.
+    """
 
     title: str
     legend: str
     pieces: Sequence[Piece]
     kind: str = field(default="marked", init=False)
+
+    @property
+    def told(self) -> bool:
+        """Whether something is said of single pieces."""
+        return any(piece.title for piece in self.pieces)
 
 
 @dataclass(frozen=True)

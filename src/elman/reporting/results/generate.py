@@ -17,8 +17,8 @@ from elman.tasks.task import Model
 LENGTH = 400  # tokens of each text
 SEED = 1
 LEGEND = (
-    "The stronger the colour, the more surprising a token was to the model, given all before it; its "
-    "probability is said where the pointer rests, and listed in the table below."
+    "The stronger the colour, the more surprising a token was to the model, given all before it. For its "
+    "probability point at it, tap it, or go along the text by arrow keys; the table below has them all."
 )
 
 

@@ -36,7 +36,7 @@ def _pieces(entry: Plain) -> list[Piece]:
         strong = abs(value) / most
         lowered = value < 0 and strong > 0.1
         text = token.replace("\n", "⏎\n")
-        pieces += [Piece(text, strong, f"{value:+.3g}", wrong=lowered), Piece(space)]
+        pieces += [Piece(text, strong, f"{text.strip()}: {value:+.3g}", wrong=lowered), Piece(space)]
     return pieces
 
 

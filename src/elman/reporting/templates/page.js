@@ -108,7 +108,31 @@ async function copy(button) {
   say("The table is in the clipboard, as CSV.");
 }
 
+/** Says below a marked text what stands in the title of one of its pieces, which keys and fingers do not reach. */
+function tell(piece) {
+  const text = piece.closest(".pieces");
+  text.querySelector(".here")?.classList.remove("here");
+  piece.classList.add("here");
+  piece.scrollIntoView({ block: "nearest" });
+  text.nextElementSibling.textContent = piece.title;
+}
+
+function goOn(text, key) {
+  const pieces = [...text.querySelectorAll("[title]")];
+  const at = pieces.findIndex((piece) => piece.classList.contains("here"));
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: pieces.length - 1 }[key];
+  if (to !== undefined) tell(pieces[Math.min(Math.max(to, 0), pieces.length - 1)]);
+  return to !== undefined;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.target.matches(".pieces") && !event.ctrlKey && !event.altKey && !event.metaKey) {
+    if (goOn(event.target, event.key)) event.preventDefault();
+  }
+});
 document.addEventListener("click", (event) => {
+  const piece = event.target.closest(".pieces [title]");
+  if (piece) tell(piece);
   const button = event.target.closest("button");
   if (button?.classList.contains("sort")) sort(button);
   if (button?.classList.contains("copy")) copy(button);
