@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,8 +19,15 @@ from torch.nn import functional as F
 
 from benchmarks.learning.evidence import Figure, report
 from elman.cells import Cell, create
-from elman.inspect import examine, findings, influence, spectrum
+from elman.inspect import influence, signs_of, spectrum
+from elman.inspect.influence import SHARE
+from elman.inspect.run import inspection_of
+from elman.inspect.several import look_at_several
 from elman.nn import Recurrent
+from elman.reporting.curves import learning_curves
+from elman.reporting.page import page, write_page
+from elman.reporting.run import Run
+from elman.reporting.seen import inside_sections
 from elman.train.learner import Learner, Step
 from elman.train.loop import fit
 from elman.train.options import TrainOptions
@@ -84,8 +92,8 @@ def adding(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     return torch.stack([values, marks], 2), (values * marks).sum(0)
 
 
-def look(cell: Cell, seconds: float) -> dict[str, Any]:
-    """Train for so long, then look inside; what was found as plain values."""
+def look(name: str, cell: Cell, seconds: float, pages: Path | None) -> dict[str, Any]:
+    """Train for so long, then look inside; what was found as plain values. pages: where to write a report."""
     torch.manual_seed(0)
     learner = AddingLearner(cell, batches=100)
     options = TrainOptions(
@@ -98,11 +106,18 @@ def look(cell: Cell, seconds: float) -> dict[str, Any]:
         flow=100,
     )
     outcome = fit(learner, options)
-    examined = examine(learner, vars(options), outcome.history)
-    [walk], [flow] = examined.walks, examined.flows
-    measured, implied = influence(walk), spectrum(walk)
+    seen = look_at_several(learner, lambda batch: batch[0], 0, None, step=None, share=SHARE)
+    signs = signs_of(seen.walks, seen.flows, seen.units, learner, vars(options), outcome.history)
+    found = inspection_of(seen, signs, run=name, task="adding", data="the adding problem")
+    [walk], [flow], [measured], [implied] = seen.first.walks, seen.flows, seen.influences, seen.spectra
     half = influence(walk, share=HALF), spectrum(walk, share=HALF, directions=2 * HIDDEN, sequences=2)
     flowing = sum(record["seconds"] for record in outcome.flow)
+    if pages is not None:
+        settings = {"cell": name, "hidden_size": HIDDEN, "batch_size": BATCH, "learning_rate": 0.01}
+        run = Run(pages, settings, history=outcome.history, flow=outcome.flow, inspection=found.plain())
+        sections = [learning_curves(run), *inside_sections(run)]
+        text = page(f"{cell!r}, adding over {STEPS} steps", "The gradient through time", sections)
+        write_page(pages / f"adding-{name}.html", text)
     return {
         "cell": repr(cell),
         "validation_loss": min(record["valid_loss"] for record in outcome.history),
@@ -114,7 +129,8 @@ def look(cell: Cell, seconds: float) -> dict[str, Any]:
         "spectrum_half": half[1].horizon,
         "largest_exponent": implied.exponents[0],
         "flow_share_of_time": flowing / outcome.seconds,
-        "findings": [str(finding) for finding in findings(examined.signs)],
+        "sequences": seen.sequences,
+        "findings": [str(finding) for finding in found.findings],
     }
 
 
@@ -127,9 +143,12 @@ def apart(measured: int, implied: int | None) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=55.0, help="of training, each")
-    seconds = parser.parse_args().seconds
-    rnn = look(create("rnn"), seconds)
-    lstm = look(create("lstm", coupled=True, forget_bias=5.0), seconds)  # arXiv:1804.11188, section 2
+    parser.add_argument("--pages", type=Path, help="a folder to write a report of each network to")
+    given = parser.parse_args()
+    seconds, pages = given.seconds, given.pages
+    rnn = look("rnn", create("rnn"), seconds, pages)
+    slow = create("lstm", coupled=True, forget_bias=5.0)  # arXiv:1804.11188, section 2
+    lstm = look("lstm", slow, seconds, pages)
     vanishing = any(said.startswith("vanishing gradient") for said in rnn["findings"])
     figures = [
         Figure("RNN: step before which the gradient is lost", rnn["lost_before_step"], 150, digits=0),

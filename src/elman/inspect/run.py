@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -138,14 +138,20 @@ def _inspection(
     signs: Signs,
     explain: int | None,
 ) -> Inspection:
+    explained, notes = attributions(task, model, seen.first.batch, explain)
+    found = inspection_of(seen, signs, run=run, task=task.name, data=called)
+    return replace(found, attributions=explained, notes=notes)
+
+
+def inspection_of(seen: Several, signs: Signs, *, run: str, task: str, data: str) -> Inspection:
+    """What was seen of batches, put together; for networks of no task too. run, task, data: their names."""
     active = most_active(seen.inside, seen.context)
     first = [unit.places[0] for unit in active if unit.places]
     near = [nearest(seen.inside, seen.context, place.sequence, place.step) for place in first]
-    explained, notes = attributions(task, model, seen.first.batch, explain)
     return Inspection(
         run,
-        task.name,
-        called,
+        task,
+        data,
         seen.sequences,
         seen.steps,
         seen.flows,
@@ -154,7 +160,5 @@ def _inspection(
         seen.units,
         active,
         near,
-        explained,
-        findings(signs),
-        notes,
+        findings=findings(signs),
     )

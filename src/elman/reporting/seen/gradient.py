@@ -99,5 +99,5 @@ def _profile(profile: Plain, title: str, words: str) -> Chart:
         add_band(made, places, low, high, "10 % to 90 %", colour=COLOURS[0], strength=0.25)
     add_line(made, places, median, "median", mode="lines", line={"color": COLOURS[0]})
     made.update_yaxes(type="log", exponentformat="power")
-    made.update_xaxes(autorange="reversed")
+    made.update_xaxes(autorange="reversed", dtick=1 if len(places) <= 10 else None)
     return Chart(title, made, words)
