@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from elman.data import filling
 from elman.data.filling import fill
 from elman.errors import ArgumentError, DataError
 
 NAN = np.nan
 VALUES = np.array([NAN, NAN, 3.0, NAN, 5.0, NAN, NAN, 8.0, NAN, NAN, NAN, 1.0, 2.0, NAN, NAN, NAN, NAN, NAN])
 STARTS = np.array([0, 8, 11, 17])  # the last series has no value at all, the second neither
-ALL = np.ones(len(VALUES), bool)
+ALL = np.diff([*STARTS, len(VALUES)])
 
 
 def parts(values: np.ndarray) -> list[np.ndarray]:
@@ -41,10 +42,13 @@ def _so_far(series: np.ndarray, season: int) -> np.ndarray:
     return filled
 
 
+@pytest.mark.parametrize("block", [1, 2, 5, 1000])
 @pytest.mark.parametrize("season", [1, 2, 3])
 @pytest.mark.parametrize("rule", ["forward", "seasonal", "zero"])
-def test_against_a_loop(rule: str, season: int) -> None:
-    filled = fill(VALUES, STARTS, rule, season, where="here", relevant=ALL)
+def test_against_a_loop(rule: str, season: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling, "BLOCK", block)
+    filled = VALUES.copy()
+    fill(filled, STARTS, rule, season, where="here", ends=ALL)
     for got, series in zip(parts(filled), parts(VALUES), strict=True):
         if rule == "seasonal":
             seasonal = _so_far(series, season)
@@ -52,14 +56,33 @@ def test_against_a_loop(rule: str, season: int) -> None:
         assert got.tolist() == looped(series, "zero" if rule == "zero" else "forward", season)
 
 
-def test_refused() -> None:
+@pytest.mark.parametrize("block", [3, 16, 1000])
+@pytest.mark.parametrize("rule", ["forward", "seasonal"])
+def test_many_holes_against_a_loop(rule: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Series of 0 to 30 steps, most of them holes; pieces end in the middle of them."""
+    monkeypatch.setattr(filling, "BLOCK", block)
+    random = np.random.default_rng(0)
+    lengths = random.integers(1, 31, 40)
+    values = np.where(random.random(lengths.sum()) < 0.8, np.nan, random.random(lengths.sum()))
+    starts = np.cumsum(lengths) - lengths
+    filled = values.copy()
+    fill(filled, starts, rule, 4, where="here", ends=lengths)
+    for got, series in zip(np.split(filled, starts[1:]), np.split(values, starts[1:]), strict=True):
+        known = _so_far(series, 4) if rule == "seasonal" else series
+        assert got.tolist() == looped(known, "forward", 4)
+
+
+@pytest.mark.parametrize("block", [4, 1000])
+def test_refused(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling, "BLOCK", block)
     with pytest.raises(DataError) as error:
-        fill(VALUES, STARTS, "refuse", 1, where="file.csv: column 'y'", relevant=np.arange(len(VALUES)) > 2)
+        fill(VALUES.copy(), STARTS, "refuse", 1, where="file.csv: column 'y'", ends=np.array([8, 3, 6, 0]))
     assert str(error.value) == (
-        "file.csv: column 'y': expected no missing values, got 11, the first in step 3 of series 0. "
+        "file.csv: column 'y': expected no missing values, got 12, the first in step 0 of series 0. "
         "Fill them first, or by rule: fill=forward, seasonal, zero."
     )
-    whole = np.array([1.0, 2.0])
-    assert fill(whole, np.array([0]), "refuse", 1, where="", relevant=np.ones(2, bool)) is whole
+    ahead = np.array([1.0, 2.0, np.nan])  # what is to come may be missing
+    fill(ahead, np.array([0]), "refuse", 1, where="", ends=np.array([2]))
+    assert ahead.tolist() == [1.0, 2.0, 2.0]
     with pytest.raises(ArgumentError, match=r"fill: unknown name 'foward'\. Did you mean 'forward'"):
-        fill(whole, np.array([0]), "foward", 1, where="", relevant=np.ones(2, bool))
+        fill(ahead, np.array([0]), "foward", 1, where="", ends=np.array([2]))

@@ -48,7 +48,7 @@ GRIDS = {
 @pytest.mark.parametrize("name", GRIDS)
 def test_found_named_and_back(name: str) -> None:
     given, season = GRIDS[name]
-    found = infer_frequency(given, np.zeros(len(given) - 1, bool))
+    found = infer_frequency(given, np.zeros(1, int))
     assert found is not None
     assert found.name == name
     assert found.season == season
@@ -61,7 +61,7 @@ def test_found_named_and_back(name: str) -> None:
 
 def test_month_ends_stay_month_ends() -> None:
     given = month_ends("2023-11", 8)
-    found = infer_frequency(given, np.zeros(7, bool))
+    found = infer_frequency(given, np.zeros(1, int))
     assert found is not None
     assert found.name == "1mo"
     steps, regular = found.place(given)
@@ -73,11 +73,11 @@ def test_month_ends_stay_month_ends() -> None:
 def test_the_most_frequent_distance_wins_and_series_are_told_apart() -> None:
     one = stamps("2020-01-01", "1h", 10)
     holed = np.delete(one, [3, 4, 7])
-    found = infer_frequency(np.concatenate([holed, one]), np.arange(16) == 6)
+    found = infer_frequency(np.concatenate([holed, one]), np.array([0, 7]))
     assert found is not None
     assert found.name == "1h"
-    assert infer_frequency(one[:1], np.zeros(0, bool)) is None
-    assert infer_frequency(one[:2], np.ones(1, bool)) is None  # one stamp in each series
+    assert infer_frequency(one[:1], np.zeros(1, int)) is None
+    assert infer_frequency(one[:2], np.arange(2)) is None  # one stamp in each series
 
 
 def test_stamps_beside_the_grid_are_seen() -> None:
@@ -94,7 +94,7 @@ def test_stamps_beside_the_grid_are_seen() -> None:
 
 def test_whole_numbers() -> None:
     given = np.array([3, 5, 7, 11])
-    found = infer_frequency(given, np.zeros(3, bool))
+    found = infer_frequency(given, np.zeros(1, int))
     assert found == frequency_named("2", given)
     assert found is not None
     steps, regular = found.place(np.array([7, 8]))
@@ -131,7 +131,7 @@ def test_wrong_names(name: str, given: np.ndarray, expected: str) -> None:
 
 
 def test_calendar_features() -> None:
-    hourly = infer_frequency(GRIDS["1h"][0], np.zeros(29, bool))
+    hourly = infer_frequency(GRIDS["1h"][0], np.zeros(1, int))
     assert hourly is not None
     cycles = calendar_cycles(hourly)
     assert cycles == ("hour of the day", "day of the week", "day of the month", "day of the year")

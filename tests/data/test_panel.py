@@ -11,8 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from elman.data.panel import Panel, build_panel
-from elman.data.panel_tables import SeriesColumns, frame_of, read_frame, series_table
+from elman.data.panel import Panel
+from elman.data.panel_building import build_panel
+from elman.data.panel_columns import SeriesColumns
+from elman.data.panel_sources import file_source, frame_of, frame_source
+from elman.data.panel_tables import series_table
 from elman.data.windows import Windows, all_windows, next_windows, split_windows
 from elman.errors import DataError
 
@@ -31,7 +34,7 @@ def long_frame() -> pl.DataFrame:
 
 
 def panel(frame: pl.DataFrame, columns: SeriesColumns | None = None, **options: Any) -> Panel:
-    return build_panel(series_table(frame, columns or SeriesColumns(), "df"), **options)
+    return build_panel(series_table(frame_source(frame, "df"), columns or SeriesColumns()), **options)
 
 
 def test_a_long_table() -> None:
@@ -41,7 +44,7 @@ def test_a_long_table() -> None:
     assert got.values[:, 0].tolist() == [1, 2, 3, 4, 5, 6, 10, 20, 30, 40]
     assert (got.first[1] - got.first[0]) == 2
     assert got.categories["kind"][1] == ("x", "z")
-    assert got.stamp_column(got.steps(), "ds").to_list() == [*hours(6), *hours(4, 2)]
+    assert got.stamp_column(got.steps(np.arange(10)), "ds").to_list() == [*hours(6), *hours(4, 2)]
     assert got.notes[0] == (
         "time from 'ds' (found); series by 'unique_id' (by its name); target 'y' (by its name)"
     )
@@ -54,8 +57,7 @@ def test_a_wide_file_and_its_missing_values(tmp_path: Path) -> None:
         *(f"2024-01-0{d};{d};{'NA' if d == 3 else -d};n{d}" for d in range(1, 8)),
     ]
     path.write_bytes(gzip.compress("\n".join(rows).encode()))
-    frame, first_row = read_frame(path)
-    table = series_table(frame, SeriesColumns(), "wide.csv.gz", first_row=first_row)
+    table = series_table(file_source(path, "wide.csv.gz"), SeriesColumns())
     assert table.columns.targets == ("north", "south")
     got = build_panel(table)
     assert got.frequency.name == "1d"
@@ -84,7 +86,7 @@ def test_a_date_in_several_columns_and_zones() -> None:
     got = panel(frame, SeriesColumns(targets=("v",)))
     assert got.frequency.name == "1d"
     zoned = long_frame().with_columns(pl.col("ds").dt.replace_time_zone("Europe/Berlin"))
-    back = panel(zoned).stamp_column(panel(zoned).steps(), "ds")
+    back = panel(zoned).stamp_column(panel(zoned).steps(np.arange(10)), "ds")
     assert back.dtype == zoned["ds"].dtype
     assert back[0] == zoned["ds"][0]
 
@@ -109,8 +111,8 @@ def test_irregular_stamps_are_gathered_and_said(rule: str, expected: float) -> N
     with pytest.raises(DataError) as error:
         panel(frame, sort=True)
     assert str(error.value) == (
-        "df: expected stamps 1h apart, got 2024-01-01 01:20:00 beside that grid (1 of 7 stamps). Name the "
-        "frequency, or how stamps are gathered into its steps: irregular=mean, last, sum."
+        "df: expected stamps 1h apart, got 2024-01-01 01:20:00 in row 6 beside that grid (1 of 7 stamps). "
+        "Name the frequency, or how stamps are gathered into its steps: irregular=mean, last, sum."
     )
 
 

@@ -12,7 +12,6 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from elman.data.panel_tables import read_frame
 from elman.errors import ArgumentError, DataError, RunError
 from elman.estimators import Forecaster, load
 from elman.tasks.forecast import ForecastOptions
@@ -30,7 +29,7 @@ def table() -> pl.DataFrame:
     """Ten weeks of three of ETTh1's columns, hourly."""
     import os
 
-    frame, _ = read_frame(Path(os.environ["ELMAN_DATA"]) / "ett" / "ETTh1.csv.gz")
+    frame = pl.read_csv(Path(os.environ["ELMAN_DATA"]) / "ett" / "ETTh1.csv.gz", try_parse_dates=True)
     return frame.select("date", "HUFL", "MUFL", "OT")[:1680]
 
 
@@ -39,7 +38,8 @@ def air() -> pl.DataFrame:
     """Ten weeks of Beijing's PM2.5 with the weather."""
     import os
 
-    frame, _ = read_frame(Path(os.environ["ELMAN_DATA"]) / "timeseries" / "beijing_pm25.csv.gz")
+    path = Path(os.environ["ELMAN_DATA"]) / "timeseries" / "beijing_pm25.csv.gz"
+    frame = pl.read_csv(path, null_values="NA", infer_schema_length=None)
     return frame.select("year", "month", "day", "hour", "pm2.5", "TEMP", "Iws", "cbwd")[500:2180]
 
 

@@ -6,6 +6,7 @@ A stamp is a date, a date with a time, or a whole number; on the grid it becomes
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from elman.errors import shown, wrong
 
 SECOND = 1_000_000  # of the microseconds in which stamps with a date are counted
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
+BLOCK = 1 << 18  # stamps that are looked at together
 _FIXED = {"s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _MONTHS = {"mo": 1, "q": 3, "y": 12}
 _ALIASES = {
@@ -125,29 +127,80 @@ def frequency_named(name: str, stamps: np.ndarray) -> Frequency:
     return _fixed(stamps, count * _FIXED[unit])
 
 
-def infer_frequency(stamps: np.ndarray, breaks: np.ndarray) -> Frequency | None:
+def infer_frequency(stamps: np.ndarray, starts: np.ndarray) -> Frequency | None:
     """The grid by the most frequent distance of neighbours; None if there are no two stamps in a series.
 
-    stamps: (S,) sorted within each series, all series one after the other.
-    breaks: (S - 1,) bool, where the next stamp belongs to another series.
+    stamps: (S,) sorted within each series, all series one after the other; they are looked at in pieces, so
+        they may be on disk.
+    starts: (N,) where each series begins.
     """
-    distances = np.diff(stamps)[~breaks]
-    distances = distances[distances > np.zeros(1, distances.dtype)]
-    if len(distances) == 0:
+    distances = _Counts()
+    for piece, apart in _neighbours(stamps, starts):
+        found = np.diff(piece)[apart].astype(np.int64)
+        distances.add(found[found > 0])
+    if not distances.values:
         return None
+    usual = distances.mode()
     if stamps.dtype.kind != "M":
-        return Frequency("numbers", _mode(distances), phase=int(stamps[0]) % _mode(distances))
-    usual = _mode(distances.astype(np.int64))
+        return Frequency("numbers", usual, phase=int(stamps[0]) % usual)
     if usual >= 28 * DAY:
-        months = stamps.astype("datetime64[M]")
         for last_day in (False, True):
-            if len(np.unique(_within(stamps, months, last_day=last_day))) == 1:
-                return _monthly(stamps, max(1, _mode(np.diff(months.astype(np.int64))[~breaks])))
-    if usual == DAY and (distances.astype(np.int64) == 3 * DAY).any():
-        days = stamps.astype("datetime64[D]")
-        if bool((days == stamps).all()) and bool(np.is_busday(days).all()):
-            return Frequency("business", 1)
+            if len(_days_of_month(stamps, last_day=last_day)) == 1:
+                months = _Counts()
+                for piece, apart in _neighbours(stamps, starts):
+                    months.add(np.diff(piece.astype("datetime64[M]").astype(np.int64))[apart])
+                return _monthly(stamps, max(1, months.mode()))
+    if usual == DAY and 3 * DAY in distances.values and _all_business(stamps):
+        return Frequency("business", 1)
     return _fixed(stamps, usual)
+
+
+class _Counts:
+    """How often each whole number was seen."""
+
+    def __init__(self) -> None:
+        self.values: dict[int, int] = {}
+
+    def add(self, numbers: np.ndarray) -> None:
+        kinds, counts = np.unique(numbers, return_counts=True)
+        for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
+            self.values[kind] = self.values.get(kind, 0) + count
+
+    def mode(self) -> int:
+        """The most frequent, of several the smallest."""
+        return min(self.values, key=lambda kind: (-self.values[kind], kind))
+
+
+def _pieces(stamps: np.ndarray) -> Iterator[np.ndarray]:
+    for begin in range(0, len(stamps), BLOCK):
+        yield np.asarray(stamps[begin : begin + BLOCK])
+
+
+def _neighbours(stamps: np.ndarray, starts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(n + 1 stamps, (n,) bool: where the next one belongs to the same series) for all pairs of stamps."""
+    for begin in range(0, len(stamps) - 1, BLOCK):
+        piece = np.asarray(stamps[begin : begin + BLOCK + 1])
+        same = np.ones(len(piece) - 1, dtype=bool)
+        first, last = np.searchsorted(starts, [begin + 1, begin + len(piece)])
+        same[starts[first:last] - begin - 1] = False
+        yield piece, same
+
+
+def _days_of_month(stamps: np.ndarray, *, last_day: bool) -> np.ndarray:
+    """The different distances from the month's first day, or from its last one, in microseconds."""
+    found = [
+        np.unique(_within(piece, piece.astype("datetime64[M]"), last_day=last_day))
+        for piece in _pieces(stamps)
+    ]
+    return np.unique(np.concatenate(found))
+
+
+def _all_business(stamps: np.ndarray) -> bool:
+    for piece in _pieces(stamps):
+        days = piece.astype("datetime64[D]")
+        if not (bool((days == piece).all()) and bool(np.is_busday(days).all())):
+            return False
+    return True
 
 
 def _fixed(stamps: np.ndarray, step: int) -> Frequency:
@@ -155,21 +208,14 @@ def _fixed(stamps: np.ndarray, step: int) -> Frequency:
 
 
 def _monthly(stamps: np.ndarray, step: int) -> Frequency:
-    months = stamps.astype("datetime64[M]")
-    rests = _within(stamps, months, last_day=False)
-    ends = bool((_within(stamps, months, last_day=True) == 0).all()) and len(np.unique(rests)) > 1
-    return Frequency(
-        "months", step, phase=int(months[0].astype(np.int64)) % step, rest=-1 if ends else int(rests[0])
-    )
+    month = stamps[:1].astype("datetime64[M]")
+    rests = _days_of_month(stamps, last_day=False)
+    ends = len(rests) > 1 and not _days_of_month(stamps, last_day=True).any()
+    rest = -1 if ends else int(_within(stamps[:1], month, last_day=False)[0])
+    return Frequency("months", step, phase=int(month.astype(np.int64)[0]) % step, rest=rest)
 
 
 def _within(stamps: np.ndarray, months: np.ndarray, *, last_day: bool) -> np.ndarray:
     """Microseconds since the month's first day, or since its last one."""
     begin = (months + 1).astype("datetime64[D]") - 1 if last_day else months
     return (stamps.astype("datetime64[us]") - begin.astype("datetime64[us]")).astype(np.int64)
-
-
-def _mode(values: np.ndarray) -> int:
-    """The most frequent value, of several the smallest."""
-    kinds, counts = np.unique(values, return_counts=True)
-    return int(kinds[counts.argmax()])

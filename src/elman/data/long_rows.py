@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from elman.data.numbering import numbered
 from elman.data.spilled import spilled
 from elman.data.table_files import Table
 from elman.errors import DataError
@@ -94,7 +95,7 @@ def read_rows(
             values = [numbers_in(frame[name], table.path, row) for name in channels]
             _check_whole(frame, [*names, *whole], table.path, row)
             for name in names:
-                numbers[name].append(_numbered(frame[name], known[name]))
+                numbers[name].append(numbered(frame[name], known[name]))
             if time is not None:
                 dated = times[0].dtype != pl.Float64 if times else None
                 times.append(_times(frame[time], table.path, row, dated))
@@ -108,13 +109,6 @@ def read_rows(
         pl.concat(times) if times else pl.Series(values=np.zeros(rows)),
         values,
     )
-
-
-def _numbered(column: pl.Series, known: dict[str, int]) -> np.ndarray:
-    """(n,) the number of each text; one that is new gets the next."""
-    different = column.unique(maintain_order=True).to_list()
-    places = [known.setdefault(text, len(known)) for text in different]
-    return column.replace_strict(different, places, return_dtype=pl.Int32).to_numpy()
 
 
 def _check_whole(frame: pl.DataFrame, columns: Sequence[str], path: Path, first: int) -> None:

@@ -1,4 +1,4 @@
-"""Numbers that are written to disk as they are read, and mapped into memory from there.
+"""Numbers that are written to disk as they come, and mapped into memory from there.
 
 The file has no name: it goes when nothing reads it any more.
 """
@@ -6,7 +6,9 @@ The file has no name: it goes when nothing reads it any more.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryFile
+from typing import IO, Any
 
 import numpy as np
 
@@ -16,29 +18,58 @@ from elman.errors import DataError
 BLOCK = 100_000  # rows that are put in order at a time
 
 
-def spilled(pieces: Iterable[np.ndarray], kind: type[np.generic] = np.float32) -> np.ndarray:
+class Growing:
+    """An array (S, …) of one kind to which rows are added, on disk or in memory; to be used by `with`.
+
+    Raises `DataError` where there is no room in the cache.
+    """
+
+    def __init__(self, kind: Any, *, on_disk: bool) -> None:
+        self.kind, self._tail = np.dtype(kind), (1,)
+        self._file = _nameless() if on_disk else None
+        self._parts: list[np.ndarray] = []
+
+    def __enter__(self) -> Growing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, rows: np.ndarray) -> None:
+        """Rows (n, …), the same … at every call."""
+        self._tail = rows.shape[1:]
+        rows = np.ascontiguousarray(rows, dtype=self.kind)
+        if self._file is None:
+            self._parts.append(rows)
+            return
+        with _said():
+            self._file.write(rows.tobytes())
+
+    def finish(self) -> np.ndarray:
+        """All rows; (0, …) of none, or (0, 1) where nothing was ever added."""
+        if self._file is None:
+            parts, self._parts = self._parts, []
+            if not parts:
+                return np.zeros((0, *self._tail), dtype=self.kind)
+            return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        with _said():
+            self._file.flush()
+            if not self._file.tell():
+                return np.zeros((0, *self._tail), dtype=self.kind)
+            # copy-on-write: nothing is ever written, and torch wants memory that could be
+            return np.asarray(np.memmap(self._file, self.kind, mode="c").reshape(-1, *self._tail))
+
+
+def spilled(pieces: Iterable[np.ndarray], kind: Any = np.float32) -> np.ndarray:
     """Arrays (n, F) of numbers, the same F, or (n,), as one array on disk (S, F) or (S,); none give (0, 1).
 
     Raises `DataError` where there is no room in the cache.
     """
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder) as file:
-            tail: tuple[int, ...] = (1,)
-            for piece in pieces:
-                tail = piece.shape[1:]
-                file.write(np.ascontiguousarray(piece, dtype=kind).tobytes())
-            file.flush()
-            if not file.tell():
-                return np.zeros((0, *tail), dtype=kind)
-            # copy-on-write: nothing is ever written, and torch wants memory that could be
-            return np.asarray(np.memmap(file, kind, mode="c").reshape(-1, *tail))
-    except OSError as error:
-        raise DataError(
-            f"numbers could not be kept in '{folder}' ({error.strerror or error}). "
-            "ELMAN_CACHE names another folder for such files."
-        ) from error
+    with Growing(kind, on_disk=True) as rows:
+        for piece in pieces:
+            rows.add(piece)
+        return rows.finish()
 
 
 def in_order(values: np.ndarray, order: np.ndarray) -> np.ndarray:
@@ -50,3 +81,32 @@ def in_order(values: np.ndarray, order: np.ndarray) -> np.ndarray:
         yield np.zeros((1, values.shape[1]), dtype=np.float32)
 
     return spilled(blocks())
+
+
+def room(shape: tuple[int, ...], kind: Any, *, on_disk: bool) -> np.ndarray:
+    """An array to be filled in any order, of no content yet; on disk it can be larger than memory.
+
+    Raises `DataError` where there is no room in the cache.
+    """
+    if not on_disk or 0 in shape:
+        return np.empty(shape, dtype=kind)
+    with _said(), _nameless() as file:
+        return np.asarray(np.memmap(file, kind, mode="w+", shape=shape))
+
+
+def _nameless() -> IO[bytes]:
+    folder = cache_folder()
+    with _said():
+        folder.mkdir(parents=True, exist_ok=True)
+        return TemporaryFile(dir=folder)
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"numbers could not be kept in '{cache_folder()}' ({error.strerror or error}). "
+            "ELMAN_CACHE names another folder for such files."
+        ) from error

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from elman.cells import Cell
 from elman.data import Splits
-from elman.data.panel_tables import read_frame
 from elman.data.windows import Windows
 from elman.errors import DataError, shown, wrong
 from elman.tasks.forecasting.baselines import BASELINES, auto_ets
@@ -42,6 +41,7 @@ from elman.tasks.forecasting.reading import (
     panel_of,
     read_splits,
     segment_for,
+    source_of,
     windows_to_evaluate,
     windows_to_predict,
 )
@@ -85,16 +85,12 @@ class Forecast(Task[ForecastOptions, Windows]):
         return read_splits(options), options
 
     def read_more(self, data: str, options: ForecastOptions, *, labelled: bool) -> tuple[Windows, str]:
-        frame, first_row = read_frame(Path(data).expanduser())
+        source = source_of(data)
         if labelled:
-            windows, which = windows_to_evaluate(
-                panel_of(frame, options, source=data, first_row=first_row), options
-            )
+            windows, which = windows_to_evaluate(panel_of(source, options), options)
             return windows, f"{data}, {which}"
-        future = None if options.future is None else read_frame(Path(options.future), what="future")[0]
-        panel = panel_of(
-            frame, options, source=data, first_row=first_row, ahead=options.horizon or 0, future=future
-        )
+        future = None if options.future is None else source_of(options.future, what="future")
+        panel = panel_of(source, options, ahead=options.horizon or 0, future=future)
         return windows_to_predict(panel, options), data
 
     def choose(self, options: ForecastOptions, splits: Splits[Windows]) -> ForecastOptions:
@@ -280,15 +276,15 @@ def _check(options: ForecastOptions) -> None:
 
 
 def _check_counts(train: Windows) -> None:
-    values = train.panel.values[train.panel.observed]
-    odd = (values < 0) | (values != np.round(values))
-    if odd.any():
-        got = values[odd.argmax()].item()
-        raise DataError(
-            f"{train.panel.source}: expected counts (whole numbers from 0 on) for the output "
-            "negative-binomial, "
-            f"got {got!r}. Choose output=student or quantile for other numbers."
-        )
+    for rows, _, _ in train.panel.pieces():
+        values = train.panel.values[rows][train.panel.observed[rows]]
+        odd = (values < 0) | (values != np.round(values))
+        if odd.any():
+            raise DataError(
+                f"{train.panel.source}: expected counts (whole numbers from 0 on) for the output "
+                f"negative-binomial, got {values[odd.argmax()].item()!r}. Choose output=student or quantile "
+                "for other numbers."
+            )
 
 
 def _shaped(figures: dict[str, Any]) -> dict[str, Any]:

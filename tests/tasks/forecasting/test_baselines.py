@@ -11,8 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from elman.data.panel import build_panel
-from elman.data.panel_tables import SeriesColumns, read_frame, series_table
+from elman.data.panel_building import build_panel
+from elman.data.panel_columns import SeriesColumns
+from elman.data.panel_sources import frame_source
+from elman.data.panel_tables import series_table
 from elman.data.windows import all_windows
 from elman.errors import MissingError
 from elman.tasks.forecasting.baselines import auto_ets, drift, seasonal_naive
@@ -22,10 +24,10 @@ from elman.tasks.forecasting.forecasts import baseline_figures
 VALUES = np.random.default_rng(2).normal(size=(20, 2)).cumsum(0)
 PANEL = build_panel(
     series_table(
-        pl.DataFrame({"unique_id": ["a"] * 8 + ["b"] * 12, "ds": [*range(8), *range(12)], "y": VALUES[:, 0],
-                      "z": VALUES[:, 1]}),
+        frame_source(
+            pl.DataFrame({"unique_id": ["a"] * 8 + ["b"] * 12, "ds": [*range(8), *range(12)],
+                          "y": VALUES[:, 0], "z": VALUES[:, 1]}), "df"),
         SeriesColumns(targets=("y", "z")),
-        "df",
     )
 )  # fmt: skip
 SERIES, ORIGINS = np.array([0, 1, 1, 0]), np.array([6, 9, 2, 8])
@@ -69,8 +71,8 @@ def test_mase_of_the_seasonal_naive_forecast() -> None:
 @pytest.mark.data
 def test_auto_ets_follows_a_real_season(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("statsforecast")
-    frame, _ = read_frame(Path(os.environ["ELMAN_DATA"]) / "ett" / "ETTh1.csv.gz")
-    panel = build_panel(series_table(frame[:400], SeriesColumns(targets=("OT",)), "ETTh1"))
+    frame = pl.read_csv(Path(os.environ["ELMAN_DATA"]) / "ett" / "ETTh1.csv.gz")
+    panel = build_panel(series_table(frame_source(frame[:400], "ETTh1"), SeriesColumns(targets=("OT",))))
     origins = np.array([300, 348])
     series = np.zeros(2, dtype=np.int64)
     truth = np.stack([panel.values[origin : origin + 24] for origin in origins])

@@ -10,8 +10,11 @@ import pytest
 import torch
 
 from elman.cells import create
-from elman.data.panel import Panel, build_panel
-from elman.data.panel_tables import SeriesColumns, series_table
+from elman.data.panel import Panel
+from elman.data.panel_building import build_panel
+from elman.data.panel_columns import SeriesColumns
+from elman.data.panel_sources import frame_source
+from elman.data.panel_tables import series_table
 from elman.data.windows import Windows, all_windows
 from elman.tasks.forecasting.features import Features, Store
 from elman.tasks.forecasting.network import Batch, ForecastNetwork, Sizes, _walk, window_level
@@ -36,7 +39,7 @@ def panel() -> Panel:
         }
     ).with_columns(y=pl.when(pl.col("ds") == 12).then(None).otherwise(pl.col("y")))
     columns = SeriesColumns(targets=("y", "z"), known=("heat", "wind"), past=("rain",))
-    return build_panel(series_table(frame, columns, "df"))
+    return build_panel(series_table(frame_source(frame, "df"), columns))
 
 
 PANEL = panel()

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from elman.data.panel import Panel
-from elman.data.panel_tables import frame_of
+from elman.data.panel_sources import frame_of, frame_source
 from elman.data.windows import Windows
 from elman.errors import DataError, wrong
 from elman.tasks.estimator import Estimator
@@ -56,7 +56,7 @@ class Forecaster(Estimator):
         NaN.
         """
         frame = frame_of(X)
-        panel = panel_of(frame, self.options(), source="df")
+        panel = panel_of(frame_source(frame, "df"), self.options())
         self._learn(splits_of(panel, self.options(), test_share=0.0))
         self.table_ = frame
         return self
@@ -150,8 +150,8 @@ class Forecaster(Estimator):
             raise wrong("X", expected="a table to forecast from, since a loaded model has none", got=None)
         options = self._fitted
         frame = self.table_ if X is None else frame_of(X)
-        coming = None if future is None else frame_of(future, what="future")
-        panel = panel_of(frame, options, source="df", ahead=options.horizon or 0, future=coming)
+        coming = None if future is None else frame_source(frame_of(future, what="future"), "future")
+        panel = panel_of(frame_source(frame, "df"), options, ahead=options.horizon or 0, future=coming)
         return windows_to_predict(panel, options)
 
     def _panel(self, X: Any, *, refit: bool = False) -> tuple[Panel, ForecastOptions]:
@@ -160,7 +160,7 @@ class Forecaster(Estimator):
         if X is None and not hasattr(self, "table_"):
             raise wrong("X", expected="a table", got=None)
         options = self.options() if refit else self._fitted
-        return panel_of(self.table_ if X is None else frame_of(X), options, source="df"), options
+        return panel_of(frame_source(self.table_ if X is None else frame_of(X), "df"), options), options
 
     @property
     def _fitted(self) -> ForecastOptions:

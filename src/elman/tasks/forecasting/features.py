@@ -5,7 +5,7 @@ Dimensions: N series, S steps of all series, C targets, K features known ahead, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,12 +15,15 @@ from torch import Tensor
 
 from elman.data.calendar import calendar_cycles, calendar_features
 from elman.data.panel import Panel
+from elman.data.spilled import Growing
 from elman.data.windows import Windows
 from elman.errors import DataError
 from elman.tasks.forecasting.network import Batch
 
 MOST_CATEGORIES = 200
 SMALLEST_DEVIATION = 1e-8
+PIECE = 1 << 18  # steps that are looked at together
+LARGE = 1 << 20  # steps of all series from which on the numbers stay on disk
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,14 @@ class Covariate:
     scale: float = 1.0
     categories: tuple[str, ...] | None = None
 
-    def columns(self, panel: Panel) -> np.ndarray:
-        """(S, 1) scaled numbers, or (S, categories) zeros and ones, all zeros for an unknown category."""
+    def columns(self, panel: Panel, rows: slice) -> np.ndarray:
+        """(n, 1) scaled numbers, or (n, categories) zeros and ones, all zeros for an unknown category."""
         if self.categories is None:
-            return ((panel.numbers[self.name] - self.shift) / self.scale).astype(np.float32)[:, None]
+            return ((panel.numbers[self.name][rows] - self.shift) / self.scale).astype(np.float32)[:, None]
         codes, names = panel.categories[self.name]
         known = {name: place for place, name in enumerate(self.categories)}
-        place = np.array([known.get(name, -1) for name in names] + [-1])[codes]  # code -1 takes the last
+        places = np.array([known.get(name, -1) for name in names] + [-1])
+        place = places[codes[rows]]  # code -1 takes the last
         return (place[:, None] == np.arange(len(self.categories))).astype(np.float32)
 
 
@@ -70,23 +74,12 @@ class Features:
     ) -> Features:
         """From the steps that training windows see."""
         ends = np.minimum(panel.ends, np.maximum(train.stops - 1 + train.horizon, 1))
-        inside = np.arange(len(panel.values)) - np.repeat(panel.starts, panel.lengths) < np.repeat(
-            ends, panel.lengths
-        )
-        mean, deviation, naive = (np.full((len(panel.ids), panel.values.shape[1]), np.nan) for _ in range(3))
-        for n, (start, end) in enumerate(zip(panel.starts, ends, strict=True)):
-            values = (
-                np.where(panel.observed, panel.values, np.nan)[start : start + end]
-                if len(panel.ids) == 1
-                else (
-                    np.where(panel.observed[start : start + end], panel.values[start : start + end], np.nan)
-                )
-            )
-            mean[n], deviation[n], naive[n] = _statistics(values, season)
+        found = [_statistics(panel, n, int(end), season) for n, end in enumerate(ends)]
+        mean, deviation, naive = (np.stack(column) for column in zip(*found, strict=True))
         columns = panel.columns
-        known = tuple(_covariate(panel, name, inside) for name in (*columns.known, *columns.static))
-        past = tuple(_covariate(panel, name, inside) for name in columns.past)
-        flags = not panel.observed[inside].all()
+        known = tuple(_covariate(panel, name, ends) for name in (*columns.known, *columns.static))
+        past = tuple(_covariate(panel, name, ends) for name in columns.past)
+        flags = not all(panel.observed[rows].all() for rows in _inside(panel, ends))
         return cls(
             columns.targets, panel.ids, _plain(mean), _plain(deviation), _plain(naive), season, known, past,
             calendar_cycles(panel.frequency) if calendar else (), flags, together, counts,
@@ -119,34 +112,54 @@ class Features:
                     [np.array(v[place[name]], float) for v in (self.mean, self.deviation, self.naive)]
                 )
             else:
-                rows = slice(panel.starts[n], panel.starts[n] + panel.ends[n])
-                values = np.where(panel.observed[rows], panel.values[rows], np.nan)
-                found.append(_statistics(values, self.season))
+                found.append(_statistics(panel, n, int(panel.ends[n]), self.season))
         mean, deviation, naive = (np.stack(column) for column in zip(*found, strict=True))
         return mean, deviation, naive
 
 
-def _statistics(values: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(mean, deviation, mean absolute seasonal difference), each (C,), of (steps, C) values with NaN."""
-    there = ~np.isnan(values)
-    count = np.maximum(there.sum(0), 1)
-    mean = np.where(there, values, 0.0).sum(0) / count
-    deviation = np.sqrt(np.where(there, values - mean, 0.0).__pow__(2).sum(0) / count)
+def _statistics(
+    panel: Panel, series: int, end: int, season: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(mean, deviation, mean absolute seasonal difference), each (C,), of a series' first `end` steps."""
+    start = int(panel.starts[series])
+
+    def mean_of(
+        number: Callable[[np.ndarray, np.ndarray], np.ndarray], lag: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Of number(values, those `lag` steps before) where both are known: the mean, and how many (C,)."""
+        total, count = np.zeros(panel.values.shape[1]), np.zeros(panel.values.shape[1])
+        for begin in range(start + lag, start + end, PIECE):
+            rows = slice(begin, min(begin + PIECE, start + end))
+            before = slice(rows.start - lag, rows.stop - lag)
+            known = panel.observed[rows] & panel.observed[before]
+            total += np.where(known, number(panel.values[rows], panel.values[before]), 0.0).sum(0)
+            count += known.sum(0)
+        return total / np.maximum(count, 1), count
+
+    mean, _ = mean_of(lambda values, _: values)
+    deviation = np.sqrt(mean_of(lambda values, _: (values - mean) ** 2)[0])
     deviation = np.where(deviation > SMALLEST_DEVIATION * (1 + np.abs(mean)), deviation, 1.0)
-    lag = season if len(values) > season else 1
-    changes = np.abs(values[lag:] - values[:-lag])
-    known = ~np.isnan(changes)
-    naive = np.where(known, changes, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    naive, _ = mean_of(lambda values, before: np.abs(values - before), season if end > season else 1)
     return mean, deviation, np.where(naive > 0, naive, np.nan)
 
 
-def _covariate(panel: Panel, name: str, inside: np.ndarray) -> Covariate:
+def _inside(panel: Panel, ends: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows of the first `ends` (N,) steps of each series, some at a time."""
+    for rows, series, within in panel.pieces():
+        yield np.flatnonzero(within < ends[series]) + rows.start
+
+
+def _covariate(panel: Panel, name: str, ends: np.ndarray) -> Covariate:
     if name in panel.numbers:
-        values = panel.numbers[name][inside]
-        deviation = float(values.std())
-        return Covariate(name, float(values.mean()), deviation if deviation > SMALLEST_DEVIATION else 1.0)
+        values = panel.numbers[name]
+        count = sum(len(rows) for rows in _inside(panel, ends))
+        mean = sum(float(values[rows].sum()) for rows in _inside(panel, ends)) / count
+        square = sum(float(np.square(values[rows] - mean).sum()) for rows in _inside(panel, ends)) / count
+        deviation = float(np.sqrt(square))
+        return Covariate(name, mean, deviation if deviation > SMALLEST_DEVIATION else 1.0)
     codes, names = panel.categories[name]
-    seen = np.unique(codes[inside & (codes >= 0)])
+    seen = np.unique(np.concatenate([np.unique(codes[rows]) for rows in _inside(panel, ends)]))
+    seen = seen[seen >= 0]
     if len(seen) > MOST_CATEGORIES:
         raise DataError(
             f"{panel.source}: column {name!r}: expected at most {MOST_CATEGORIES} categories, got "
@@ -165,7 +178,7 @@ def _tuples(value: Any) -> Any:
 
 
 class Store:
-    """A panel as tensors that windows are gathered from.
+    """A panel as tensors that windows are gathered from, on disk if they are large.
 
     Targets are scaled by mean and deviation of their series, or left as they are for counts.
     """
@@ -179,20 +192,42 @@ class Store:
             else (self.mean, self.deviation)
         )
         self.shift, self.scale = torch.from_numpy(shift), torch.from_numpy(scale)  # (N, C)
-        rows = np.repeat(np.arange(len(panel.ids)), panel.lengths)
-        self.values = torch.from_numpy(((panel.values - shift[rows]) / scale[rows]).astype(np.float32))
+
+        def scaled(rows: slice, series: np.ndarray) -> list[np.ndarray]:
+            return [(panel.values[rows] - shift[series]) / scale[series]]
+
+        def known(rows: slice, _: np.ndarray) -> list[np.ndarray]:
+            parts = [covariate.columns(panel, rows) for covariate in features.known]
+            if features.calendar:
+                steps = panel.steps(np.arange(rows.start, rows.stop))
+                parts.append(calendar_features(panel.frequency.stamps(steps), features.calendar))
+            return parts
+
+        def past(rows: slice, _: np.ndarray) -> list[np.ndarray]:
+            return [covariate.columns(panel, rows) for covariate in features.past]
+
+        self.values, self.known, self.past = map(self._kept, (scaled, known, past))
         self.observed = torch.from_numpy(panel.observed)
-        parts = [covariate.columns(panel) for covariate in features.known]
-        if features.calendar:
-            parts.append(calendar_features(panel.frequency.stamps(panel.steps()), features.calendar))
-        self.known = torch.from_numpy(np.concatenate(parts, 1)) if parts else torch.zeros(len(rows), 0)
-        parts = [covariate.columns(panel) for covariate in features.past]
-        self.past = torch.from_numpy(np.concatenate(parts, 1)) if parts else torch.zeros(len(rows), 0)
         place = {name: n for n, name in enumerate(features.ids)}
         self.codes = np.array([place.get(name, -1) for name in panel.ids])
 
+    def _kept(self, columns: Callable[[slice, np.ndarray], list[np.ndarray]]) -> Tensor:
+        """(S, F) float32 of the columns that `columns` gives for some rows and their series."""
+        with Growing(np.float32, on_disk=self.large) as rows:
+            for piece, series, _ in self.panel.pieces():
+                parts = columns(piece, series)
+                if not parts:
+                    return torch.zeros(len(self.panel.values), 0)
+                rows.add(np.concatenate(parts, 1))
+            return torch.from_numpy(rows.finish())
+
+    @property
+    def large(self) -> bool:
+        """Whether the numbers stay on disk, and batches of them go to the device."""
+        return len(self.panel.values) > LARGE
+
     def to(self, device: torch.device) -> Store:
-        for name in ("values", "observed", "known", "past", "shift", "scale"):
+        for name in () if self.large else ("values", "observed", "known", "past", "shift", "scale"):
             setattr(self, name, getattr(self, name).to(device))
         return self
 

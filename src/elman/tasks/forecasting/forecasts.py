@@ -174,7 +174,7 @@ def baseline_figures(
     features: Features, windows: Windows, rule: Baseline, origins: np.ndarray | None = None
 ) -> Any:
     """The figures of a rule without learning, on all windows or at the places of `origins`."""
-    store = Store(features, windows.panel)
+    _, deviation, naive = features.statistics(windows.panel)
     whole = Windows(
         windows.panel, windows.begins, windows.stops, windows.lookback, windows.horizon, windows.stride
     )
@@ -186,7 +186,7 @@ def baseline_figures(
         said = rule(panel, series, starts, windows.horizon, features.season)
         figures.add(
             panel.values[rows], said, panel.observed[rows],
-            deviation=store.deviation[series], naive=store.naive[series],
+            deviation=deviation[series], naive=naive[series],
         )  # fmt: skip
     return figures
 

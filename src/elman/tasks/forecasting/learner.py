@@ -61,7 +61,7 @@ class ForecastLearner(Learner):
         return [drawn[start : start + self.batch_size] for start in range(0, len(drawn), self.batch_size)]
 
     def fetch(self, batch: np.ndarray) -> Batch:
-        return self.store.batch(self.train, batch)
+        return placed(self.store.batch(self.train, batch), self.module)
 
     def step(self, module: nn.Module, batch: Batch) -> Step:
         output = self.network.output

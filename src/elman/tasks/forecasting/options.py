@@ -10,8 +10,8 @@ import tyro
 
 from elman.cells import names as cell_names
 from elman.data.filling import FILLINGS
-from elman.data.panel import GATHER
-from elman.data.panel_tables import SeriesColumns
+from elman.data.panel_columns import SeriesColumns
+from elman.data.panel_steps import GATHER
 from elman.errors import wrong
 from elman.tasks.forecasting.conformal import CONFORMAL
 from elman.tasks.forecasting.network import DECODERS, NORMALIZATIONS

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from elman.data import Splits
-from elman.data.panel import Panel, build_panel
-from elman.data.panel_tables import SeriesTable, read_frame, series_table
+from elman.data.panel import Panel
+from elman.data.panel_sources import SeriesSource, file_source
+from elman.data.panel_store import panel_of_source
 from elman.data.windows import Windows, all_windows, next_windows, split_windows
-from elman.errors import DataError, unknown, wrong
+from elman.errors import DataError, wrong
 from elman.tasks.forecasting.options import ForecastOptions
 
 SEASONS_BACK = 30  # that are looked back on, unless the option says otherwise
@@ -23,7 +23,7 @@ def read_splits(options: ForecastOptions) -> Splits[Windows]:
     """Training, validation and test windows of the file or files that the options name."""
     if not options.data:
         raise wrong("data", expected="a file with a table", got=options.data)
-    frame, first_row = read_frame(Path(options.data).expanduser())
+    source = source_of(options.data)
     for part in ("valid", "test"):
         if getattr(options, part) is not None:
             remedy = "Put the rows into one table, and say by --split how many of them are for what."
@@ -32,8 +32,7 @@ def read_splits(options: ForecastOptions) -> Splits[Windows]:
     if options.split == "all":
         remedy = "In elman evaluate, --split all goes with --data."
         raise wrong("split", expected="steps of the parts", got="all", remedy=remedy)
-    panel = panel_of(frame, options, source=options.data, first_row=first_row)
-    return splits_of(panel, options, test_share=options.test_share)
+    return splits_of(panel_of(source, options), options, test_share=options.test_share)
 
 
 def splits_of(panel: Panel, options: ForecastOptions, *, test_share: float) -> Splits[Windows]:
@@ -60,23 +59,24 @@ def splits_of(panel: Panel, options: ForecastOptions, *, test_share: float) -> S
     return Splits(train, valid, _measured(test, options), notes=tuple(notes))
 
 
+def source_of(data: str, *, what: str = "data") -> SeriesSource:
+    """The table in a file; raises `DataError` for anything that is none."""
+    path = Path(data).expanduser()
+    return file_source(path, data if what == "data" else what, what=what)
+
+
 def panel_of(
-    frame: pl.DataFrame,
+    source: SeriesSource,
     options: ForecastOptions,
     *,
-    source: str,
-    first_row: int = 0,
     ahead: int = 0,
-    future: pl.DataFrame | None = None,
-    targets_needed: bool = True,
+    future: SeriesSource | None = None,
 ) -> Panel:
     """The panel of a table, and of the rows to come (`future`) behind it."""
-    columns = options.columns
-    table = series_table(frame, columns, source, first_row=first_row, targets_needed=targets_needed)
-    if future is not None:
-        table = _with_future(table, future, options)
-    return build_panel(
-        table,
+    return panel_of_source(
+        source,
+        options.columns,
+        future=future,
         frequency=options.frequency,
         filling=options.fill,
         irregular=options.irregular,
@@ -154,29 +154,6 @@ def check_known_ahead(windows: Windows) -> None:
                     f"value of {panel.name_of(n)}, got none at {stamp}. "
                     "Give the rows to come, with their covariates, as future."
                 )
-
-
-def _with_future(table: SeriesTable, future: pl.DataFrame, options: ForecastOptions) -> SeriesTable:
-    """The rows to come behind the table's own; static covariates and targets may be absent there."""
-    columns = table.columns
-    for name in (*columns.known, *columns.time, *([columns.series] if columns.series else [])):
-        if name not in future.columns:
-            raise DataError(f"future: {unknown('column', name, future.columns)}")
-    wanted = (*columns.known, *(n for n in columns.static if n in future.columns))
-    coming = series_table(
-        future.drop([name for name in columns.targets if name in future.columns]),
-        replace(columns, known=wanted, past=(), static=(),
-                categories=tuple(n for n in columns.categories if n in wanted)),
-        "future",
-        targets_needed=False,
-    )  # fmt: skip
-    values = pl.concat([table.values, coming.values], how="diagonal_relaxed")
-    return replace(
-        table,
-        series=pl.concat([table.series.rename("series"), coming.series.rename("series")]),
-        stamps=np.concatenate([table.stamps, coming.stamps]),
-        values=values.select(table.values.columns),
-    )
 
 
 def _lookback(panel: Panel, options: ForecastOptions, horizon: int) -> int:
