@@ -20,7 +20,7 @@ from elman.train import gradient_flow
 from elman.train.gradient_flow import LayerFlow
 from elman.train.learner import Learner
 
-TOKENS_AROUND, NUMBERS_AROUND = 8, 28  # steps that are shown before and after a place
+WORDS_AROUND, LETTERS_AROUND, NUMBERS_AROUND = 8, 32, 28  # steps shown before and after a place
 ENOUGH_SEQUENCES, ENOUGH_STEPS = 256, 20_000  # after which no further batch is looked at
 
 #: what a fetched batch holds for people, as of `Task.seen`
@@ -113,7 +113,10 @@ def context_of(seen: Tensor | list[list[str]] | None, walk: Walk) -> Context:
     """What stands around a step of a sequence: tokens, or lists of numbers. seen: as of `Task.seen`."""
     rows = walk.x.detach() if seen is None or len(seen) != len(walk.x) else seen
     lengths = walk.lengths.tolist()
-    reach = NUMBERS_AROUND if isinstance(rows, Tensor) else TOKENS_AROUND
+    if isinstance(rows, Tensor):
+        reach = NUMBERS_AROUND
+    else:
+        reach = LETTERS_AROUND if all(len(token) <= 1 for row in rows for token in row) else WORDS_AROUND
 
     def at(sequence: int, step: int) -> Any:
         value = rows[step][sequence]

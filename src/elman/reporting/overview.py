@@ -27,6 +27,7 @@ SAID = {
 def overview(run: Run) -> Section:
     """What was trained on what."""
     blocks: list[Block] = [Note(run.about)] if run.about else []
+    blocks += [Note(said) for said in (_in_short(run),) if said]
     rows: list[list[Any]] = [["Task", run.task.name if run.task else ""]]
     rows.append(["Data", run.settings.get("data") or "arrays, in Python"])
     rows += [[said, str(run.settings[name])] for name, said in SAID.items() if name in run.settings]
@@ -45,6 +46,22 @@ def overview(run: Run) -> Section:
             Note(f"Shown without examples from the data: {run.without} Name data by --data.", "warning")
         )
     return Section("overview", "What was trained on what", blocks)
+
+
+def _in_short(run: Run) -> str:
+    """The headline beside those of the simple rules, and what the doctor found."""
+    said = []
+    if run.splits:
+        part, figures = list(run.splits.items())[-1]
+        rules = run.result.get("baselines", {})
+        values = {rule: shown_figure(run.headline, entry.get(run.headline)) for rule, entry in rules.items()}
+        beside = ", ".join(f"{rule} {value}" for rule, value in values.items() if value)
+        reached = f"{run.headline} {shown_figure(run.headline, figures.get(run.headline))} on the {part} part"
+        said.append(f"{reached}; simple rules: {beside}." if beside else f"{reached}.")
+    if run.inspection:
+        found = [finding["name"] for finding in run.inspection["findings"]]
+        said.append(f"The doctor finds {', '.join(found)}." if found else "The doctor finds nothing wrong.")
+    return " ".join(said)
 
 
 def result_figures(run: Run) -> Section | None:

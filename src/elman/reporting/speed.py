@@ -10,13 +10,14 @@ import numpy as np
 import torch
 
 from elman.bench import machine
-from elman.bench.timing import Effort, MatrixRate, interleave
+from elman.bench.timing import Effort, interleave
 from elman.nn import Recurrent
 from elman.reporting.blocks import Block, Note, Section, Table, share_cell, unit_cell
 from elman.reporting.run import Run
 
 EFFORT = Effort(warmup_seconds=0.05, rounds=5, seconds=0.3, most=200)
 MOST_STEPS, MOST_BATCH = 128, 64
+MATRIX = 1024  # rows and columns of those whose product gives the machine's rate
 
 
 def speed_section(run: Run) -> Section | None:
@@ -47,23 +48,26 @@ def _training(run: Run) -> Table:
 def _layers(run: Run, layers: list[Recurrent]) -> list[Block]:
     batch = min(int(run.settings.get("batch_size") or 32), MOST_BATCH)
     steps = _steps(run)
-    rate = MatrixRate(repeats=3)
     rows: list[list[Any]] = []
+    machines: list[float] = []
     for place, layer in enumerate(layers):
-        took = _seconds(layer, batch, steps)
-        flops = 3 * forward_flops(layer) * batch * steps
+        took, rate = _measured(layer, batch, steps)
+        machines.append(rate)
+        flops = 3 * forward_flops(layer) * batch * steps / took / 1e9
         rows.append(
             [
                 _called(place, layer),
                 f"{batch} × {steps}",
                 unit_cell(took * 1e3, "ms", 2),
                 unit_cell(batch * steps / took, "", 0),
-                unit_cell(flops / took / 1e9, ""),
-                share_cell(flops / took / 1e9 / rate.rate()),
+                unit_cell(flops, ""),
+                share_cell(flops / rate),
             ]
         )
     header = ("Recurrent layers", "Batch × steps", "Time", "Steps a second", "GF/s", "Of torch.mm's rate")
-    where = f"{machine.cpu()} (threads: {torch.get_num_threads()}); torch.mm 1024³ {rate.rate():.0f} GF/s"
+    where = (
+        f"{machine.cpu()} (threads: {torch.get_num_threads()}); torch.mm 1024³ {median(machines):.0f} GF/s"
+    )
     note = f"Measured while this page was made, on {where}: a whole training pass on random input."
     return [Table("The recurrent layers in training", header, rows), Note(note)]
 
@@ -100,17 +104,19 @@ def _steps(run: Run) -> int:
     return max(1, min(math.ceil(np.mean(np.asarray(lengths))), MOST_STEPS))
 
 
-def _seconds(layer: Recurrent, batch: int, steps: int) -> float:
-    """Of one forward and backward pass, the median."""
+def _measured(layer: Recurrent, batch: int, steps: int) -> tuple[float, float]:
+    """(seconds of one forward and backward pass, GF/s of torch.mm), medians of both in turn."""
     x = torch.randn(steps, batch, layer.input_size, generator=torch.Generator().manual_seed(0))
     if layer.batch_first:
         x = x.transpose(0, 1).contiguous()
     weight = next(layer.parameters())
     x = x.to(weight.device, weight.dtype)
+    a, b = torch.rand(2, MATRIX, MATRIX)
 
     def work() -> None:
         output, _ = layer(x)
         torch.autograd.grad(output.sum(), list(layer.parameters()), allow_unused=True)
 
     with torch.enable_grad():
-        return median(interleave({"layer": work}, EFFORT)["layer"])
+        took = interleave({"layer": work, "mm": lambda: torch.mm(a, b)}, EFFORT)
+    return median(took["layer"]), 2 * MATRIX**3 / median(took["mm"]) / 1e9

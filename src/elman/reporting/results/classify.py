@@ -42,7 +42,7 @@ def _hardest(run: Run, part: Examples) -> list[Block]:
     chances = probabilities_of(run.model, looked)
     right = chances[np.arange(len(truth)), truth]
     hardest = np.argsort(right, kind="stable")[:HARDEST]
-    among = f"every {every}th of them" if every > 1 else "all of them"
+    among = f"one in {every}" if every > 1 else "all of them"
     blocks: list[Block] = [Note(f"From {run.called}: {len(looked):,} looked at, {among}.")]
     rows: list[list[Any]] = []
     for row in hardest.tolist():
@@ -52,14 +52,15 @@ def _hardest(run: Run, part: Examples) -> list[Block]:
                 _name(part, int(places[row])),
                 str(classes[truth[row]]),
                 str(classes[said]),
+                *_text(looked, row),
                 share_cell(right[row]),
                 share_cell(chances[row, said]),
-                *_text(looked, row),
             ]
         )
     header = ["Example", "Truth", "Prediction", "Probability of the truth", "Of the prediction"]
-    title = "Examples whose truth the model finds least probable"
-    blocks.append(Table(title, header + (["Text"] if len(rows[0]) > len(header) else []), rows))
+    if not isinstance(looked.inputs, Sequences):
+        header.insert(3, "Text")
+    blocks.append(Table("Examples whose truth the model finds least probable", header, rows))
     if isinstance(looked.inputs, Sequences):
         blocks.append(Grid([_drawn(looked, row, rows[k]) for k, row in enumerate(hardest[:DRAWN].tolist())]))
     return blocks

@@ -98,6 +98,8 @@ def _profile(profile: Plain, title: str, words: str) -> Chart:
     if all(low) and all(high):
         add_band(made, places, low, high, "10 % to 90 %", colour=COLOURS[0], strength=0.25)
     add_line(made, places, median, "median", mode="lines", line={"color": COLOURS[0]})
-    made.update_yaxes(type="log", exponentformat="power")
+    sizes = [value for value in (*low, *median, *high) if value]
+    wide = bool(sizes) and max(sizes) > 100 * min(sizes)
+    made.update_yaxes(type="log", exponentformat="power", dtick=1 if wide else "D2")
     made.update_xaxes(autorange="reversed", dtick=1 if len(places) <= 10 else None)
     return Chart(title, made, words)

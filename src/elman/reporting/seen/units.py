@@ -52,6 +52,7 @@ def _gates(layer: Plain) -> Chart:
     for name, values, colour in parts:
         made.add_trace(go.Bar(y=names, x=values, name=name, orientation="h", marker_color=colour))
     made.update_yaxes(autorange="reversed", type="category")
+    made.update_xaxes(range=[0, 1], tickformat=".0%")
     made.update_layout(legend={"traceorder": "normal"})
     words = "; ".join(
         f"{n}: {a:.0%} near 0, {b:.0%} near 1" for n, a, b in zip(names, shut, wide, strict=True)
@@ -61,37 +62,58 @@ def _gates(layer: Plain) -> Chart:
 
 def active_blocks(found: Plain) -> list[Block]:
     """The places where units are most active, with what stands around, and the states nearest to them."""
-    blocks: list[Block] = []
-    charts: list[Chart] = []
-    numbers: list[list[Any]] = []
     near = [*found["nearest"], *([None] * len(found["active"]))]
-    for unit, others in zip(found["active"], near, strict=False):
-        places = unit["places"]
-        alike = [] if others is None else others["others"][:2]
-        if places and isinstance(places[0]["here"], str):
-            pieces = [piece for place in places for piece in _read(place)]
-            if alike:
-                pieces.append(Piece("nearest states to the first of them:\n"))
-                pieces += [piece for place in alike for piece in _read(place)]
-            title = f"Unit {unit['unit']}: where it is largest"
-            blocks.append(Marked(title, "Coloured: the token read when it was.", pieces))
-            continue
-        charts += [_chart(unit["unit"], place) for place in places[:1]]
-        for place in places:
-            row = [str(unit["unit"]), place["sequence"], place["step"], place["value"]]
-            numbers.append(row + _few(place["here"]))
-    if charts:
-        blocks.append(Grid(charts))
-    if numbers:
-        header = ("Unit", "Sequence", "Step", "Value", "Read there")[: len(numbers[0])]
-        blocks.append(Table("Steps at which units are largest", header, numbers))
+    pairs = [
+        (unit, [] if others is None else others["others"])
+        for unit, others in zip(found["active"], near, strict=False)
+        if unit["places"]
+    ]
+    if pairs and isinstance(pairs[0][0]["places"][0]["here"], str):
+        return [_tokens(unit, others) for unit, others in pairs]
+    return _numbers(pairs) if pairs else []
+
+
+def _tokens(unit: Plain, others: Sequence[Plain]) -> Marked:
+    pieces = [piece for place in unit["places"] for piece in _read(place)]
+    if others:
+        pieces.append(Piece("Nearest states to the first of them, with their distance:\n"))
+        pieces += [piece for place in others[:2] for piece in _read(place)]
+    return Marked(
+        f"Unit {unit['unit']}: where it is largest", "Coloured: the token read when it was.", pieces
+    )
+
+
+def _numbers(pairs: Sequence[tuple[Plain, Sequence[Plain]]]) -> list[Block]:
+    """The first place of each unit drawn, and the state nearest to it; all of them as tables."""
+    largest, alike, drawn, drawn_alike = [], [], [], []
+    for unit, others in pairs:
+        name = str(unit["unit"])
+        largest += [[name, p["sequence"], p["step"], p["value"], *_few(p["here"])] for p in unit["places"]]
+        alike += [[name, p["sequence"], p["step"], p["value"], *_few(p["here"])] for p in others]
+        first = unit["places"][0]
+        drawn.append(_chart(f"Unit {name} is largest in the framed step {_at(first)}", first))
+        if others:
+            title = f"The state nearest to that of unit {name}: step {_at(others[0])}"
+            drawn_alike.append(_chart(title, others[0]))
+    ends = ["Read there"][: len(largest[0]) - 4]
+    blocks: list[Block] = [Grid(drawn)]
+    blocks.append(
+        Table("Steps at which units are largest", ("Unit", "Sequence", "Step", "Value", *ends), largest)
+    )
+    if alike:
+        header = ("Unit", "Sequence", "Step", "Distance", *ends)
+        caption = "States nearest to that of the first of these steps"
+        blocks += [Grid(drawn_alike), Table(caption, header, alike, folded=True)]
     return blocks
 
 
-def _chart(unit: int, place: Plain) -> Chart:
+def _at(place: Plain) -> str:
+    return f"{place['step']} of sequence {place['sequence']}"
+
+
+def _chart(title: str, place: Plain) -> Chart:
     """The steps around a place, its own framed."""
     steps = np.array([*place["before"], place["here"], *place["after"]])
-    title = f"Unit {unit} is largest in the framed step {place['step']} of sequence {place['sequence']}"
     first = place["step"] - len(place["before"])
     return input_chart(steps.reshape(len(steps), -1), title, first=first, marked=place["step"])
 
