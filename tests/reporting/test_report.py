@@ -97,7 +97,7 @@ def test_the_flow_while_training_is_a_picture(digits: Path) -> None:
     run = read_run(digits)
     picture = charts([section(sections_of(run), "flow")])[0].figure.data[0]
     assert len(run.flow) == len(picture.x) > 2
-    assert len(picture.y) == 8  # rows of an image are steps
+    assert len(picture.z) == 8  # rows of an image are steps
     assert any(value is not None for value in picture.z[0])
 
 

@@ -32,7 +32,7 @@ class Attribution:
     """Of one answer.
 
     sequence: of the batch. answer: in words, such as "positive". score: what was attributed, the answer's
-    logit or the like; baseline: the same for zeros. inputs: (T,) tokens or lists of numbers. integrated,
+    logit or the like; baseline: the same for zeros. inputs: (T,) as `Place.here` has them. integrated,
     occluded: (T,) what each step adds to the score. gap: |Σ integrated - (score - baseline)|, 0 where the
     attribution is complete.
     """
@@ -105,7 +105,14 @@ def attribute(module: nn.Module, answer: Answer, sequence: int = 0) -> Attributi
     assert isinstance(integrated, Tensor)
     assert isinstance(hidden, Tensor)
     steps = integrated[0].sum(1)
-    inputs = answer.inputs if len(answer.inputs) == len(steps) else read[0].tolist()
+    wide, rest = divmod(len(answer.inputs), len(steps))
+    inputs = (
+        answer.inputs
+        if wide == 1
+        else [answer.inputs[t : t + wide] for t in range(0, len(answer.inputs), wide or 1)]
+    )
+    if rest or not wide:  # what stands at the recurrent layers' steps is not known
+        inputs = read[0].tolist()
     return Attribution(
         sequence,
         answer.text,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -173,7 +174,7 @@ def _visible(tokens: Sequence[str]) -> list[str]:
 
 def _numbers(values: Any) -> str:
     """A step's features: a few as numbers, many as bars between the least and the largest of them."""
-    listed = values if isinstance(values, list) else [values]
+    listed = np.ravel(values).tolist()
     if len(listed) <= NUMBERS:
         return " ".join(f"{value:.3g}" for value in listed)
     low, high = min(listed), max(listed)

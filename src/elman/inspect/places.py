@@ -24,7 +24,7 @@ Context = Callable[[int, int], tuple[list[Any], Any, list[Any]]]
 @dataclass(frozen=True)
 class Place:
     """A step of a sequence of the batch: value, of the unit there or the distance of its states; what the
-    network read there and around it."""
+    network read there and around it, tokens, lists of features, or lists of the rows that a step reads."""
 
     sequence: int
     step: int

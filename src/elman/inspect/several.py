@@ -110,9 +110,15 @@ def look_at_several(
 
 
 def context_of(seen: Tensor | list[list[str]] | None, walk: Walk) -> Context:
-    """What stands around a step of a sequence: tokens, or lists of numbers. seen: as of `Task.seen`."""
-    rows = walk.x.detach() if seen is None or len(seen) != len(walk.x) else seen
-    lengths = walk.lengths.tolist()
+    """What stands around a step of a sequence: tokens, lists of numbers, or a list of such lists where a step
+    reads several rows of a signal. seen: as of `Task.seen`."""
+    count, lengths = len(walk.x), walk.lengths.tolist()
+    if seen is None or not count or len(seen) % count:
+        rows = walk.x.detach()
+    elif isinstance(seen, Tensor) and len(seen) > count:  # each step reads a stretch of several rows
+        rows = seen.unflatten(0, (count, -1)).transpose(1, 2)
+    else:
+        rows = seen
     if isinstance(rows, Tensor):
         reach = NUMBERS_AROUND
     else:
@@ -120,7 +126,7 @@ def context_of(seen: Tensor | list[list[str]] | None, walk: Walk) -> Context:
 
     def at(sequence: int, step: int) -> Any:
         value = rows[step][sequence]
-        return [round(number, 6) for number in value.tolist()] if isinstance(value, Tensor) else value
+        return value.double().round(decimals=6).tolist() if isinstance(value, Tensor) else value
 
     def around(sequence: int, step: int) -> tuple[list[Any], Any, list[Any]]:
         before = [at(sequence, t) for t in range(max(0, step - reach), step)]

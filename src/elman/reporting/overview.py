@@ -56,7 +56,7 @@ def _in_short(run: Run) -> str:
         rules = run.result.get("baselines", {})
         values = {rule: shown_figure(run.headline, entry.get(run.headline)) for rule, entry in rules.items()}
         beside = ", ".join(f"{rule} {value}" for rule, value in values.items() if value)
-        reached = f"{run.headline} {shown_figure(run.headline, figures.get(run.headline))} on the {part} part"
+        reached = f"On the {part} part {run.headline} {shown_figure(run.headline, figures.get(run.headline))}"
         said.append(f"{reached}; simple rules: {beside}." if beside else f"{reached}.")
     if run.inspection:
         found = [finding["name"] for finding in run.inspection["findings"]]

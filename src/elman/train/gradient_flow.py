@@ -16,6 +16,7 @@ from elman.nn.recording import Walk, recorded
 
 QUANTILES = {"low": 0.1, "median": 0.5, "high": 0.9}
 LOST = 1e-3  # share of the largest gradient below which nothing is learned from a step
+FEWEST = 0.1  # share of the sequences that have to reach back to a lag: a median of fewer says little
 
 
 @dataclass(frozen=True)
@@ -163,14 +164,16 @@ def profile(places: list[int], values: Tensor) -> Profile:
 
 
 def profile_by_lag(lags: Tensor, values: Tensor) -> Profile:
-    """`profile` of values (M, B) over their lags (M, B)."""
+    """`profile` of values (M, B) over their lags (M, B), as far as `FEWEST` of the sequences go."""
     here = ~values.isnan()
     if not here.any():
         return Profile([], [], [], [], [])
     table = values.new_full((int(lags[here].max()) + 1, values.shape[1]), torch.nan)
     columns = torch.arange(values.shape[1]).expand_as(lags)
     table[lags[here], columns[here]] = values[here]
-    return profile(list(range(len(table))), table)
+    sequences = int(here.any(0).sum())
+    far = [lag for lag, row in enumerate(table) if int((~row.isnan()).sum()) >= FEWEST * sequences]
+    return profile(far, table[far])
 
 
 def reach(back: Profile, least: float) -> int:

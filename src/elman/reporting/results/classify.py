@@ -71,7 +71,8 @@ def _drawn(looked: Examples, row: int, listed: list[Any]) -> Chart:
     start, length = int(looked.inputs.starts[row]), int(looked.inputs.lengths[row])
     steps = looked.inputs.values[start : start + length].numpy()
     what = "mel band" if looked.rate is not None and steps.shape[1] > 4 else "feature"
-    return input_chart(steps, f"{listed[0]}: {listed[1]}, taken for {listed[2]}", what=what)
+    said = f"taken for {listed[2]}" if listed[1] != listed[2] else f"with {listed[-2].shown}"
+    return input_chart(steps, f"{listed[0]}: {listed[1]}, {said}", what=what)
 
 
 def _name(part: Examples, row: int) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from elman.reporting.blocks import Block, Chart, Grid, Marked, Piece, Table
 from elman.reporting.charts import add_line, figure
-from elman.reporting.results.inputs import input_chart
+from elman.reporting.results.inputs import input_chart, rows_of
 
 Plain = Mapping[str, Any]
 LEGEND = "The stronger the colour, the more a step moved the score; what moved it down is underlined in red."
@@ -23,8 +21,9 @@ def attribution_blocks(entries: Sequence[Plain]) -> list[Block]:
         if entry["inputs"] and isinstance(entry["inputs"][0], str):
             blocks += [Marked(title, LEGEND, _pieces(entry)), _table(entry, title)]
         else:
-            read = np.array(entry["inputs"]).reshape(len(entry["inputs"]), -1)
-            blocks.append(Grid([_chart(entry, title), input_chart(read, f"{title}: what was read")]))
+            read, wide = rows_of(entry["inputs"])
+            drawn = input_chart(read, f"{title}: what was read")
+            blocks.append(Grid([_chart(entry, title, wide), drawn]))
     return blocks
 
 
@@ -47,11 +46,12 @@ def _table(entry: Plain, title: str) -> Table:
     return Table(f"{title}: all steps", header, rows, folded=True)
 
 
-def _chart(entry: Plain, title: str) -> Chart:
+def _chart(entry: Plain, title: str, wide: int) -> Chart:
+    """wide: rows that a step reads; its part of the score stands at their middle."""
     made = figure(x="step", y="part of the score", height=260)
-    steps = list(range(len(entry["integrated"])))
+    steps = [wide * step + (wide - 1) / 2 for step in range(len(entry["integrated"]))]
     add_line(made, steps, entry["integrated"], "integrated gradients")
     add_line(made, steps, entry["occluded"], "occlusion", line={"dash": "dash"})
-    most = max(steps, key=lambda step: abs(entry["integrated"][step]), default=0)
+    most = max(range(len(steps)), key=lambda step: abs(entry["integrated"][step]), default=0)
     words = f"The score is {entry['score']:.4g}, of zeros {entry['baseline']:.4g}; step {most} moved it most."
     return Chart(title, made, f"{words} Integrated gradients leave {entry['gap']:.2g} open.")

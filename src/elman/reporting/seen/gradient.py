@@ -9,7 +9,7 @@ from typing import Any
 from elman.reporting.blocks import Block, Cell, Chart, Grid, Table
 from elman.reporting.charts import COLOURS, add_band, add_line, figure, heat
 
-MOST_MOMENTS = 120  # columns of the picture
+MOST_MOMENTS, MOST_ROWS = 120, 128  # columns and rows of the picture
 Plain = Mapping[str, Any]
 
 
@@ -23,20 +23,35 @@ def _picture(records: Sequence[Plain], module: str, title: str) -> Chart:
     """Colours: the median over the sequences, by powers of ten."""
     records = records[:: -(-len(records) // MOST_MOMENTS)]
     columns = [_medians(record, module, title) for record in records]
-    places = sorted({place for column in columns for place in column})
+    steps = 1 + max((place for column in columns for place in column), default=0)
+    every = -(-steps // MOST_ROWS)
     made = heat(
-        [[_power(column.get(place)) for column in columns] for place in places],
+        list(zip(*(_filled(column, range(0, steps, every)) for column in columns), strict=True)),
         x="update",
         y="step of the sequence",
         columns=[f"{record['step']:,}" for record in records],
-        rows=[str(place) for place in places],
+        y0=0,
+        dy=every,
         colorbar={"thickness": 10, "outlinewidth": 0, "title": {"text": "log10"}},
         hovertemplate="update %{x}, step %{y}: 10^%{z:.1f}<extra></extra>",
     )
     made.update_yaxes(autorange="reversed")
-    first, last = columns[-1].get(places[0], 0.0), columns[-1].get(places[-1], 0.0)
-    words = f"At the last measurement it is {first:.3g} at step {places[0]}, {last:.3g} at step {places[-1]}."
+    made.update_xaxes(nticks=12)
+    begin, end = (pick(columns[-1], default=0) for pick in (min, max))
+    first, last = columns[-1].get(begin, 0.0), columns[-1].get(end, 0.0)
+    words = f"At the last measurement it is {first:.3g} at step {begin}, {last:.3g} at step {end}."
     return Chart(f"{title}: size of the gradient at each step while it was trained", made, words)
+
+
+def _filled(column: Mapping[int, float], rows: range) -> list[float | None]:
+    """The powers of a column at all rows up to its last place, each that of the place nearest to it."""
+    places = sorted(column)
+    if not places:
+        return [None] * len(rows)
+    nearest = (min(places, key=lambda place, row=row: abs(place - row)) for row in rows)
+    return [
+        _power(column[place]) if row <= places[-1] else None for row, place in zip(rows, nearest, strict=True)
+    ]
 
 
 def _medians(record: Plain, module: str, title: str) -> dict[int, float]:

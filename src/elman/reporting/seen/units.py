@@ -9,7 +9,7 @@ import numpy as np
 
 from elman.reporting.blocks import Block, Chart, Grid, Marked, Note, Piece, Table, share_cell
 from elman.reporting.charts import COLOURS, figure
-from elman.reporting.results.inputs import input_chart
+from elman.reporting.results.inputs import input_chart, rows_of
 
 NUMBERS = 6  # features of a step up to which they are written out
 Plain = Mapping[str, Any]
@@ -113,9 +113,9 @@ def _at(place: Plain) -> str:
 
 def _chart(title: str, place: Plain) -> Chart:
     """The steps around a place, its own framed."""
-    steps = np.array([*place["before"], place["here"], *place["after"]])
-    first = place["step"] - len(place["before"])
-    return input_chart(steps.reshape(len(steps), -1), title, first=first, marked=place["step"])
+    steps, wide = rows_of([*place["before"], place["here"], *place["after"]])
+    first = wide * (place["step"] - len(place["before"]))
+    return input_chart(steps, title, first=first, marked=wide * place["step"], wide=wide)
 
 
 def _read(place: Plain) -> list[Piece]:
@@ -134,5 +134,5 @@ def _seen(token: str) -> str:
 
 def _few(values: Any) -> list[str]:
     """What was read as one cell, where it is not too much to be read."""
-    listed = values if isinstance(values, list) else [values]
+    listed = np.ravel(values).tolist()
     return [" ".join(f"{value:.3g}" for value in listed)] if len(listed) <= NUMBERS else []
