@@ -1,5 +1,5 @@
-"""Private memory that `elman train`, or reading a table (read), takes for a large file beyond that for a
-small one, in bytes.
+"""Private memory that `elman train`, reading a table (read), or making windows of one (windows), takes for a
+large file beyond that for a small one, in bytes.
 
 python growth.py TASK SMALL LARGE OUT
 """
@@ -14,11 +14,23 @@ from typing import Any
 
 from rich.console import Console
 
-from elman.data import conll, steps, table_files, text_store
+from elman.data import (
+    conll,
+    filling,
+    frequency,
+    panel,
+    panel_order,
+    steps,
+    table_files,
+    text_store,
+)
 from elman.data.columns import Columns
 from elman.data.source import read_file
 from elman.tasks import jobs
 from elman.tasks.classifying.options import ClassifyOptions
+from elman.tasks.forecast import TASK
+from elman.tasks.forecasting import features
+from elman.tasks.forecasting.options import ForecastOptions
 from elman.tasks.tagging.options import TagOptions
 
 
@@ -43,11 +55,23 @@ def peak(task: str, data: str, out: Path) -> int:
     if task == "read":
         held = read_file(Path(data), Columns())
         assert len(held[0]) > 0
+    elif task == "windows":
+        windows(data)
     else:
         train(task, data, out)
     done.set()
     watcher.join()
     return most
+
+
+def windows(data: str) -> None:
+    """All that is done with series before they are trained on, and a batch of their windows."""
+    options = ForecastOptions(data=data, target="y", known="HUFL", horizon=24, lookback=48, hidden_size=8)
+    splits, options = TASK.read(options)
+    options = TASK.choose(options, splits)
+    learner = TASK.prepare(options, splits)[1]
+    assert learner.fingerprint()
+    assert len(learner.fetch(learner.batches(1)[0]).history) == options.batch_size
 
 
 def train(task: str, data: str, out: Path) -> None:
@@ -71,6 +95,8 @@ def train(task: str, data: str, out: Path) -> None:
 if __name__ == "__main__":
     table_files.PIECE = text_store.BLOCK = 1 << 18
     conll.ROWS, steps.BLOCK = 5_000, 20_000
+    filling.BLOCK = frequency.BLOCK = panel.BLOCK = panel_order.BLOCK = 20_000
+    features.PIECE = features.LARGE = 20_000
     task, small, large, folder = *sys.argv[1:4], Path(sys.argv[4])
     before = peak(task, small, folder / "small")
     print(peak(task, large, folder / "large") - before)

@@ -61,3 +61,16 @@ def test_a_long_table_is_held_as_numbers(data_folder: Path, tmp_path: Path) -> N
     head = b"id,label," + head
     grown, _ = growth("read", [head, *small], ".csv", tmp_path, [head, *large])
     assert grown < 220 * (len(large) - len(small))
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux how much memory is taken")
+def test_series_to_forecast_are_mapped_from_disk(data_folder: Path, tmp_path: Path) -> None:
+    """A year and a half of load, as many series: held in memory they took 282 bytes a row."""
+    with gzip.open(data_folder / "ett" / "ETTh1.csv.gz") as file:
+        head, *rows = file.read().splitlines(keepends=True)
+    small = [b"a," + row for row in rows]
+    large = [b"%d," % series + row for series in range(3 * TIMES) for row in rows]
+    head = b"unique_id," + head.replace(b"OT", b"y")
+    grown, _ = growth("windows", [head, *small], ".csv", tmp_path, [head, *large])
+    assert grown < 60 * (len(large) - len(small))

@@ -7,6 +7,7 @@ Dimensions: N series, S steps of all series, C targets, W windows.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -44,13 +45,15 @@ class Windows:
     def _counts(self) -> np.ndarray:
         return np.maximum(0, -(-(self.stops - self.begins) // self.stride))
 
+    @cached_property
+    def bounds(self) -> np.ndarray:
+        """(N + 1,) the place of the first window of each series, and behind them how many there are."""
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(self._counts())]) * self.channels
+
     def locate(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(series, origin, channel) of the windows at `places` (0 to len - 1), each (W,)."""
-        counts = self._counts()
-        origins, channels = np.divmod(places, self.channels)
-        ends = np.cumsum(counts)
-        series = np.searchsorted(ends, origins, side="right")
-        within = origins - (ends - counts)[series]
+        series = np.searchsorted(self.bounds, places, side="right") - 1
+        within, channels = np.divmod(places - self.bounds[series], self.channels)
         return series, self.begins[series] + within * self.stride, channels
 
     def thinned(self, most: int) -> np.ndarray:

@@ -123,6 +123,10 @@ class Intervals:
                 followed.keep(int(origins[w]), missed, observed[w])
         return low, high
 
+    def forget(self) -> None:
+        """What was followed of the series so far, of which no more intervals are wanted."""
+        self._known.clear()
+
 
 class _Followed:
     """The levels of one series, (H, C, V), and the misses of the intervals issued so far."""

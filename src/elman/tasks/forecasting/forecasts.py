@@ -75,17 +75,36 @@ def placed(batch: Batch, module: nn.Module) -> Batch:
 
 
 def forecasts(model: Model, windows: Windows, places: np.ndarray | None = None) -> Iterator[Forecast]:
-    """The forecasts of the windows at `places`, of all unless given, in their order.
+    """The forecasts of the windows at `places` (ascending), of all unless given, in their order.
 
     Adaptive intervals follow the truth from the end of the validation part on, or over the last `FOLLOWED`
     origins where that is longer ago.
     """
     intervals = _intervals(model, windows)
-    if intervals is not None and intervals.adaptive:
-        before = _since_validation(model, windows)
-        for _ in _forecasts(model, before, np.arange(len(before)), intervals):
+    places = np.arange(len(windows)) if places is None else places
+    if intervals is None or not intervals.adaptive:
+        yield from _forecasts(model, windows, places, intervals)
+        return
+    before = _since_validation(model, windows)
+    for mine, earlier in _by_series(windows, places, before):
+        for _ in _forecasts(model, before, earlier, intervals):
             pass
-    yield from _forecasts(model, windows, np.arange(len(windows)) if places is None else places, intervals)
+        yield from _forecasts(model, windows, mine, intervals)
+        intervals.forget()
+
+
+def _by_series(
+    windows: Windows, places: np.ndarray, before: Windows
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(some of the places, all places of `before` in the same series), of as many series as fill a batch."""
+    bounds = np.searchsorted(places, windows.bounds)
+    counts = np.diff(bounds)
+    together = np.cumsum(counts + np.where(counts > 0, np.diff(before.bounds), 0))
+    number = together // max(8, ROWS // (windows.lookback + windows.horizon))
+    wanted, starts = np.flatnonzero(counts), before.bounds.tolist()
+    for group in np.split(wanted, np.flatnonzero(np.diff(number[wanted])) + 1):
+        earlier = [np.arange(starts[n], starts[n + 1]) for n in group]
+        yield places[bounds[group[0]] : bounds[group[-1] + 1]], np.concatenate(earlier)
 
 
 def _intervals(model: Model, windows: Windows) -> Intervals | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -100,10 +101,14 @@ class Measured(Windows):
     auto_ets: int = 0
 
 
+def _fields(windows: Windows) -> dict[str, Any]:
+    return {one.name: getattr(windows, one.name) for one in fields(windows)}
+
+
 def _measured(windows: Windows | None, options: ForecastOptions) -> Windows | None:
     if windows is None:
         return None
-    return Measured(**vars(windows.every(options.step or 1)), auto_ets=options.auto_ets)
+    return Measured(**_fields(windows.every(options.step or 1)), auto_ets=options.auto_ets)
 
 
 def windows_to_predict(panel: Panel, options: ForecastOptions) -> Ahead:
@@ -115,7 +120,7 @@ def windows_to_predict(panel: Panel, options: ForecastOptions) -> Ahead:
     channels = 1 if options.channels == "together" else panel.values.shape[1]
     windows = next_windows(panel, horizon=options.horizon, lookback=options.lookback, channels=channels)
     check_known_ahead(windows)
-    return Ahead(**vars(windows), samples=options.samples, seed=options.seed)
+    return Ahead(**_fields(windows), samples=options.samples, seed=options.seed)
 
 
 def windows_to_evaluate(panel: Panel, options: ForecastOptions) -> tuple[Windows, str]:
