@@ -110,6 +110,16 @@ def test_units_that_are_dead(vowels: tuple[list[np.ndarray], np.ndarray]) -> Non
     assert "--activation tanh" in finding.remedy
 
 
+def test_units_that_are_saturated(vowels: tuple[list[np.ndarray], np.ndarray]) -> None:
+    patient = Patient(*vowels, cell="lstm", epochs=2, pooling="mean", bidirectional=False)
+    assert "saturated units" not in patient.findings()
+    patient.weights("bias_ih")[32:44] = 50.0  # the new content g of 12 of 16 units
+    finding = patient.findings()["saturated units"]
+    assert finding.figure == 0.75
+    assert finding.text.startswith("75% of the units of g in layer 1 are at -1 or 1 at nearly every step")
+    assert "--cell ligru" in finding.remedy
+
+
 def test_over_fitting(pixels: tuple[np.ndarray, np.ndarray]) -> None:
     rows, labels = pixels[0][:80].reshape(80, 8, 8), pixels[1][:80].copy()
     labels[::3] = np.roll(labels[::3], 1)  # what can only be learned by heart

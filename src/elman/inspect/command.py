@@ -54,7 +54,8 @@ def show(found: Inspection, console: Console) -> None:
     for note in found.notes:
         console.print(note, highlight=False, markup=False, soft_wrap=True)
     if not found.findings:
-        console.print("[green]doctor: nothing found[/green]")
+        where = "" if found.data else " in what the training recorded"
+        console.print(f"[green]doctor: nothing found{where}[/green]")
     for finding in found.findings:
         console.print(Text("doctor: ", style="bold yellow") + Text(str(finding)), soft_wrap=True)
 

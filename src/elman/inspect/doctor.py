@@ -119,6 +119,25 @@ def dead_units(signs: Signs) -> Finding | None:
     )
 
 
+FLAT = 0.5
+
+
+def saturated_units(signs: Signs) -> Finding | None:
+    """Most units of a tanh are at -1 or 1 at nearly all steps."""
+    every = [(share, name, units.title) for units in signs.units for name, share in units.saturated.items()]
+    share, name, title = max(every, default=(0.0, "", ""))
+    if share < FLAT:
+        return None
+    return Finding(
+        "saturated units",
+        0.4 + 0.2 * share,
+        share,
+        f"{share:.0%} of the units of {name} in {title} are at -1 or 1 at nearly every step, where the slope "
+        "is close to 0: they hardly learn.",
+        "Try a layer norm (--cell ligru).",
+    )
+
+
 WORSE = 1.15  # validation loss at the end beside its best
 
 
@@ -234,6 +253,7 @@ RULES: tuple[Callable[[Signs], Finding | None], ...] = (
     vanishing,
     exploding,
     dead_units,
+    saturated_units,
     overfitting,
     large_step,
     unscaled,
