@@ -172,6 +172,11 @@ class Classify(Task[ClassifyOptions, Examples]):
             model.notes += (take_vectors(module.body.input, inputs, Path(options.word_vectors)),)
         return model, self.learner(model, splits, options)
 
+    def rows(self, model: Model) -> dict[str, list[str]]:
+        inputs, classes = model.parts["inputs"], list(map(str, model.parts["classes"].tolist()))
+        words = {"body.input.weight": inputs.vocabulary.listing()} if isinstance(inputs, TextInputs) else {}
+        return {**words, "output.weight": classes, "output.bias": classes}
+
     def learner(self, model: Model, splits: Splits[Examples], options: ClassifyOptions) -> ClassifyLearner:
         return ClassifyLearner(model, splits, options)
 

@@ -69,7 +69,7 @@ class Estimator(BaseEstimator):
             torch.manual_seed(options.seed)
             model, learner = task.prepare(options, splits)
             if options.init is not None:
-                start_from(model.module, options.init)
+                start_from(self.task_name, model, options.init)
             outcome = fit(learner, options, display=display)
         self.model_ = model
         self.history_ = outcome.history

@@ -152,6 +152,12 @@ class Forecast(Task[ForecastOptions, Windows]):
         model = _model(about, options, features, cell_of(options))
         return model, self.learner(model, splits, options)
 
+    def rows(self, model: Model) -> dict[str, list[str]]:
+        features = model.parts["features"]
+        targets = ("",) if features.together else features.targets
+        series = ["", *(f"{one} {target}" for one in features.ids for target in targets)]
+        return {"decoder.series.weight": series} if network_of(model).decoder.series is not None else {}
+
     def learner(self, model: Model, splits: Splits[Windows], options: ForecastOptions) -> ForecastLearner:
         return ForecastLearner(model, splits, options)
 

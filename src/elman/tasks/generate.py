@@ -25,7 +25,7 @@ from elman.data.texts import Text, text_file, text_given
 from elman.errors import DataError, wrong
 from elman.tasks.estimator import Estimator
 from elman.tasks.generating.learner import GenerateLearner
-from elman.tasks.generating.network import LanguageNetwork
+from elman.tasks.generating.network import AdaptiveSoftmax, LanguageNetwork
 from elman.tasks.generating.ngrams import NGrams
 from elman.tasks.generating.options import GenerateOptions
 from elman.tasks.generating.perplexity import by_context, mean_loss, text_figures, token_losses
@@ -186,6 +186,15 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
         module = _network(len(codec), cell, options)
         model = Model(module, about, vocabulary, {"codec": codec, "cell": cell})
         return model, self.learner(model, splits, options)
+
+    def rows(self, model: Model) -> dict[str, list[str]]:
+        listing, output = model.parts["codec"].listing, cast(LanguageNetwork, model.module).output
+        full = ("embedding.weight", "output.scores.weight", "output.scores.bias")
+        rows: dict[str, list[str]] = dict.fromkeys(full, listing)
+        if isinstance(output, AdaptiveSoftmax):
+            for name, (begin, end, clusters) in output.rows().items():
+                rows[f"output.{name}"] = listing[begin:end] + [f"<cluster {k}>" for k in range(clusters)]
+        return rows
 
     def learner(self, model: Model, splits: Splits, options: GenerateOptions) -> GenerateLearner:
         valid = None if splits.valid is None else _tokens(model, splits.valid)

@@ -81,7 +81,7 @@ def train(
         console.print(note, highlight=False, markup=False, soft_wrap=True)
     if options.init is not None and not options.resume:
         _say_lines(
-            console, f"first weights from {options.init}:", start_from(model.module, options.init).lines()
+            console, f"first weights from {options.init}:", start_from(name, model, options.init).lines()
         )
     folder.about, folder.fingerprint = task.about(model), learner.fingerprint()
     folder.begin(

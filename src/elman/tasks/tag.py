@@ -212,6 +212,16 @@ class Tag(Task[TagOptions, Tagged]):
         model = model_of(about, vocabulary, inputs, labels, cell_of(options), options)
         return model, self._learner(model, known, valid, options)
 
+    def rows(self, model: Model) -> dict[str, list[str]]:
+        inputs, labels = model.parts["inputs"], list(map(str, model.parts["labels"].values))
+        crf = ("crf.begin", "crf.transitions", "crf.end")
+        rows = dict.fromkeys(("output.weight", "output.bias", *(f"decoder.{name}" for name in crf)), labels)
+        if isinstance(inputs, TokenInputs):
+            rows["body.input.words.weight"] = inputs.words.listing()
+            if inputs.characters is not None:
+                rows["body.input.characters.weight"] = inputs.characters.listing()
+        return rows
+
     def learner(self, model: Model, splits: Splits[Tagged], options: TagOptions) -> TagLearner:
         known = coded(splits.train, model.parts["inputs"], model.parts["labels"])
         return self._learner(model, known, splits.valid, options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -118,6 +118,10 @@ class Task(ABC, Generic[O, D]):
     @abstractmethod
     def card(self, model: Model, splits: Splits[D], folder: Path) -> tuple[str, str]:
         """For the model card: (what was learned from what, how to use it from Python)."""
+
+    def rows(self, model: Model) -> Mapping[str, Sequence[str]]:
+        """By the name of a tensor of the module: what its rows stand for, such as words or labels."""
+        return {}
 
     def describe(self, figures: Mapping[str, Any], model: Model) -> list[RenderableType]:
         """Further tables on `figures`, such as the confusion of the classes."""

@@ -7,6 +7,7 @@ of an embedding, D features of a step's output.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,14 @@ class AdaptiveSoftmax(nn.Module):
     def losses(self, steps: Tensor, y: Tensor) -> Tensor:
         """-log p(y) (T, B) of steps (T, B, D)."""
         return -self.clusters(steps.flatten(0, 1), y.flatten()).output.view_as(y)
+
+    def rows(self) -> dict[str, tuple[int, int, int]]:
+        """By the name of a weight: its rows stand for the tokens from, to below, and so many clusters."""
+        ends, count = list(self.clusters.cutoffs), self.clusters.n_clusters
+        rows = {"clusters.head.weight": (0, ends[0], count)}
+        for place, (begin, end) in enumerate(pairwise(ends)):
+            rows[f"clusters.tail.{place}.1.weight"] = begin, end, 0
+        return rows
 
     def scorer(self) -> Scorer:
         """With the weights as they are."""
