@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from elman.data.named import digits
 from elman.data.sequences import Sequences
 from elman.tasks import jobs
 from elman.tasks.classifying.options import ClassifyOptions
+from elman.tasks.forecasting.options import ForecastOptions
+from elman.tasks.generating.options import GenerateOptions
+from elman.tasks.tagging.options import TagOptions
 
 
 @pytest.fixture
@@ -62,3 +66,49 @@ def test_a_model_from_python_says_so(tmp_path: Path) -> None:
     baselines, said = evaluated(tmp_path / "run")
     assert list(baselines) == ["majority"]
     assert "are left out: the model was trained in Python, on arrays." in said
+
+
+def own(run: Path) -> str:
+    """What is said of the run's own test part."""
+    said = io.StringIO()
+    jobs.evaluate(str(run), Console(file=said, width=300))
+    return said.getvalue()
+
+
+def test_training_data_that_have_changed_are_said(run: Path) -> None:
+    assert "changed" not in own(run)
+    file = run.parent / "digits.npz"
+    with np.load(file) as held:
+        x, y = held["X"], held["y"]
+    x[3] += 1
+    np.savez(file, X=x, y=y)
+    assert (
+        f"The training data have changed since training ({file}): what is now its test part may have been "
+        "trained on, and the baselines learn from other data than the network did."
+    ) in own(run)
+
+
+def changed(task: str, options: Any, file: Path, content: str) -> tuple[str, str]:
+    """What is said of a run's own test part, before and after its file became another."""
+    jobs.train(task, options, Console(quiet=True))
+    before = own(Path(options.out))
+    file.write_text(content)
+    return before, own(Path(options.out))
+
+
+def test_every_task_says_so(tmp_path: Path) -> None:
+    given = {"out": str(tmp_path / "run"), "overwrite": True, "hidden_size": 4, "epochs": 1}
+    hours = "".join(f"{hour},{hour % 24}\n" for hour in range(400))
+    words = "".join(f"word{n % 7} {'AB'[n % 2]}\n{chr(10) * (n % 5 == 0)}" for n in range(300))
+    text = "".join(f"{n} bottles of beer on the wall\n" for n in range(99))
+    for task, options, content, other in (
+        ("forecast", ForecastOptions, "ds,y\n" + hours, "ds,y\n" + hours.replace("90,18", "90,19")),
+        ("tag", TagOptions, words, words.replace("word3 A", "word3 B")),
+        ("generate", GenerateOptions, text, text.replace("beer", "wine", 1)),
+    ):
+        file = tmp_path / f"{task}.{'csv' if task == 'forecast' else 'txt'}"
+        file = file.with_suffix(".conll") if task == "tag" else file
+        file.write_text(content)
+        before, after = changed(task, options(data=str(file), **given), file, other)
+        assert "changed since training" not in before, task
+        assert f"The training data have changed since training ({file})" in after, task

@@ -76,7 +76,7 @@ def test_nothing_to_go_on_with(tmp_path: Path) -> None:
 def test_a_model_comes_back(tmp_path: Path) -> None:
     weights, about, vocabulary = RunFolder(made(tmp_path / "run").path).load_model()
     assert weights["w"].tolist() == [1, 1]
-    assert about == {"task": "classify", "vocabulary": sha256(b"{}"), "epoch": 1}
+    assert about == {"task": "classify", "vocabulary": sha256(b"{}"), "epoch": 1, "data": ""}
     assert vocabulary == "{}"
 
 

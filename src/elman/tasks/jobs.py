@@ -118,6 +118,8 @@ def evaluate(
     """
     task, model, options = open_run(run, **reading)
     _check_out(out, overwrite=True)
+    if data is None and (said := _changed(task, model, run)):
+        console.print(said, style="yellow", highlight=False, markup=False, soft_wrap=True)
     part, called = part_of(task, data, options, labelled=True)
     figures = task.figures(model, part)
     baselines, missing = _baselines(task, model, part, run)
@@ -176,6 +178,28 @@ def part_of(
         )
     splits, _ = task.read(options)
     return splits.last, f"{options.data}, its {list(splits.parts())[-1]} part"
+
+
+def _changed(task: Task[Any, Any], model: Model, run: str) -> str:
+    """What is to be said where a run's own data are not known to be those that it was trained on."""
+    options = from_mapping(task.options, model.about["options"], origin=run)
+    if not options.data:
+        return ""
+    then = RunFolder(Path(run)).load_model()[1].get("data")
+    if not then:
+        return "The run does not say what data it was trained on, so whether they have changed is not known."
+    splits, _ = task.read(options)
+    try:
+        now = task.learner(model, splits, options).fingerprint()
+    except DataError:  # such as a class that was not there
+        now = ""
+    if now == then:
+        return ""
+    return (
+        f"The training data have changed since training ({options.data}): what is now its "
+        f"{list(splits.parts())[-1]} part may have been trained on, and the baselines learn from other data "
+        "than the network did."
+    )
 
 
 def _baselines(task: Task[Any, Any], model: Model, part: Any, run: str) -> tuple[dict[str, Any], str]:
@@ -307,7 +331,7 @@ def _report(
     if outcome.flow:
         took = sum(record["seconds"] for record in outcome.flow) / max(outcome.seconds, 1e-9)
         console.print(
-            f"gradient's flow measured at {len(outcome.flow)} steps, in {took:.1%} of the time",
+            f"gradient's flow measured {len(outcome.flow)} times, in {took:.1%} of the time",
             highlight=False,
         )
     ending = "stopped early, after" if outcome.ending == "stopped early" else "trained"

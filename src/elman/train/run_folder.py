@@ -102,7 +102,7 @@ class RunFolder:
         checkpoint.save(self.path / LAST, tensors, {**about, "data": self.fingerprint})
 
     def save_best(self, weights: Mapping[str, Tensor], epoch: int) -> None:
-        checkpoint.save(self.path / MODEL, weights, {**self.about, "epoch": epoch})
+        checkpoint.save(self.path / MODEL, weights, {**self.about, "epoch": epoch, "data": self.fingerprint})
 
     def save_history(self, history: Sequence[Mapping[str, Any]]) -> None:
         write_text(self.path / METRICS, "".join(json.dumps(record) + "\n" for record in history))

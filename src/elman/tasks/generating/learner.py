@@ -42,7 +42,7 @@ class GenerateLearner(Learner):
     def fingerprint(self) -> str:
         """Of the training and validation data."""
         parts = [part for part in (self.train, self.valid) if part is not None]
-        return sha256("".join(sha256(np.ascontiguousarray(part.values).tobytes()) for part in parts).encode())
+        return sha256("".join(sha256(np.ascontiguousarray(part.values).data) for part in parts).encode())
 
     def batches(self, epoch: int) -> Sequence[Window]:
         return windows(len(self.train), self.streams, self.steps, self.options.seed, epoch)
