@@ -15,7 +15,8 @@ def lengths_of(count: int, low: int, high: int) -> torch.Tensor:
 @pytest.mark.parametrize(("count", "low", "high"), [(1, 5, 5), (63, 1, 50), (1000, 0, 9), (500, 7, 7)])
 def test_every_row_comes_once(count: int, low: int, high: int) -> None:
     lengths = lengths_of(count, low, high)
-    for batches in (shuffled_batches(lengths, 32, 0, 1), sorted_batches(lengths, steps=100)):
+    mixed = shuffled_batches(lengths, 32, 0, 1, by_length=False)
+    for batches in (mixed, shuffled_batches(lengths, 32, 0, 1), sorted_batches(lengths, steps=100)):
         assert sorted(torch.cat(batches).tolist()) == list(range(count))
         assert all(len(rows) for rows in batches)
 
@@ -34,7 +35,9 @@ def test_batches_by_length_pad_little() -> None:
     lengths = lengths_of(5000, 1, 60)
     batches = shuffled_batches(lengths, 32, 0, 1)
     plain = list(torch.randperm(5000).split(32))
+    mixed = shuffled_batches(lengths, 32, 0, 1, by_length=False)
     assert padding_share(lengths, batches) < 0.05 < 0.4 < padding_share(lengths, plain)
+    assert padding_share(lengths, mixed) > 0.4
 
 
 def test_batches_are_not_in_order_of_length() -> None:

@@ -44,6 +44,7 @@ def learner(labels: np.ndarray = Y, **options: Any) -> ClassifyLearner:
         {"bptt": 3, "pooling": "max"},
         {"class_weights": "balanced", "label_smoothing": 0.1},
         {"time_mask": 2, "frequency_mask": 2},
+        {"offset_noise": 0.3, "batches": "mixed"},
         {"max_steps": 5, "keep": "first"},
     ],
 )
@@ -86,6 +87,36 @@ def test_masks_hide_bands_and_stretches_within_each_sequence() -> None:
     for b, length in enumerate(lengths.tolist()):
         whole = (x[:length, b] == lean.fill).all(1)
         assert whole.sum() <= length // 2
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_offsets_move_whole_sequences_by_their_deviations(standardize: bool) -> None:
+    lean = learner(offset_noise=0.5, batch_size=150, standardize=standardize)
+    batch = lean.batches(1)[0]
+    x, lengths, _ = lean.fetch(batch)
+    assert torch.equal(x, lean.fetch(batch)[0])  # a function of the batch
+    plain, _ = lean.train.x.batch(batch.rows)
+    moved = x - plain
+    torch.testing.assert_close(moved, moved[:1].expand_as(moved), atol=1e-5, rtol=0.0)
+    assert lengths is not None
+    values = torch.cat([plain[:length, b] for b, length in enumerate(lengths.tolist())])
+    asked = 0.5 * values.std(0, correction=0) if standardize else torch.full((8,), 0.5)
+    varied = values.std(0) > 0  # the first column of the images is white
+    found = (moved[0] / asked)[:, varied]
+    assert found.std(0).sub(1.0).abs().max() < 0.2
+    assert found.mean(0).abs().max() < 0.3
+    correlations = found.T.corrcoef().fill_diagonal_(0.0)
+    assert correlations.abs().max() < 0.4  # each feature on its own
+
+
+def test_mixed_batches_hold_sequences_of_any_length() -> None:
+    def spread(batches: str) -> float:
+        lean = learner(batches=batches)
+        lengths = lean.train.x.lengths
+        ranges = [(lengths[b.rows].max() - lengths[b.rows].min()).item() for b in lean.batches(1)]
+        return sum(ranges) / len(ranges)
+
+    assert spread("length") < 1.0 < 2.0 < spread("mixed")
 
 
 def test_truncation_is_for_one_direction() -> None:

@@ -10,17 +10,19 @@ from torch import Tensor
 POOL = 50  # batches whose sequences are sorted by length together
 
 
-def shuffled_batches(lengths: Tensor, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
+def shuffled_batches(
+    lengths: Tensor, batch_size: int, seed: int, epoch: int, *, by_length: bool = True
+) -> list[Tensor]:
     """The batches of one epoch as row numbers; a function of its arguments alone.
 
     All rows are shuffled; where lengths differ, each pool of `POOL` batches is then sorted by length and the
-    batches are shuffled.
+    batches are shuffled. Without `by_length` they stay as they were first shuffled.
 
     lengths: (N,) int64.
     """
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     order = torch.randperm(len(lengths), generator=generator)
-    if len(lengths) == 0 or bool((lengths == lengths[0]).all()):
+    if not by_length or len(lengths) == 0 or bool((lengths == lengths[0]).all()):
         return list(order.split(batch_size))
     pools = order.split(batch_size * POOL)
     sorted_pools = [pool[lengths[pool].sort(stable=True).indices] for pool in pools]

@@ -18,6 +18,7 @@ from elman.data import Examples, Sequences, Splits
 from elman.data.batches import padding_share, shuffled_batches, sorted_batches
 from elman.data.checks import encode_labels
 from elman.data.masking import masked
+from elman.data.offsets import offset
 from elman.tasks.classifying.options import ClassifyOptions
 from elman.tasks.inputs import Inputs, NumberInputs
 from elman.tasks.task import Model
@@ -42,7 +43,7 @@ class ClassifyLearner(Learner):
         self.module, self.options = model.module, options
         self.train = _coded(model, splits.train)
         self.valid = None if splits.valid is None else _coded(model, splits.valid)
-        self.fill = _mean_input(model)
+        self.fill, self.deviations = _mean_input(model), _deviations(model)
         counts = torch.tensor(model.about["counts"], dtype=torch.float32)
         balanced = options.class_weights == "balanced"
         self.weights = counts.sum() / (len(counts) * counts) if balanced else None
@@ -63,15 +64,19 @@ class ClassifyLearner(Learner):
         self.weights = None if self.weights is None else self.weights.to(device)
 
     def batches(self, epoch: int) -> Sequence[Batch]:
-        rows = shuffled_batches(self.train.x.lengths.cpu(), self.batch_size, self.seed, epoch)
+        by_length = self.options.batches == "length"
+        lengths = self.train.x.lengths.cpu()
+        rows = shuffled_batches(lengths, self.batch_size, self.seed, epoch, by_length=by_length)
         first = (self.seed * 10_007 + epoch) * 1_000_003
         return [Batch(batch, first + place) for place, batch in enumerate(rows)]
 
     def fetch(self, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor]:
         rows = batch.rows.to(self.train.y.device)
         x, lengths = self.train.x.batch(rows)
+        generator = torch.Generator().manual_seed(batch.seed)
+        if self.deviations is not None and self.options.offset_noise:
+            x = offset(x, self.options.offset_noise * self.deviations, generator)
         if self.fill is not None and (self.options.time_mask or self.options.frequency_mask):
-            generator = torch.Generator().manual_seed(batch.seed)
             time, features = self.options.time_mask, self.options.frequency_mask
             x = masked(x, lengths, self.fill, generator, time=time, features=features)
         return x, lengths, self.train.y[rows]
@@ -129,6 +134,14 @@ def _mean_input(model: Model) -> Tensor | None:
     if not isinstance(inputs, NumberInputs):
         return None
     return torch.zeros(inputs.features) if inputs.shift is None else torch.tensor(inputs.shift)
+
+
+def _deviations(model: Model) -> Tensor | None:
+    """(F,): the standard deviations of the numbers, 1 where they are read as they are; None for texts."""
+    inputs = model.parts["inputs"]
+    if not isinstance(inputs, NumberInputs):
+        return None
+    return torch.ones(inputs.features) if inputs.scale is None else 1.0 / torch.tensor(inputs.scale)
 
 
 def probabilities_of(model: Model, examples: Examples) -> np.ndarray:

@@ -39,6 +39,12 @@ class ClassifyOptions(TrainOptions):
     """Two stretches of up to so many steps are hidden in each sequence of numbers in training."""
     frequency_mask: int = whole(0, unit="features")
     """Two bands of up to so many features are hidden in each sequence of numbers in training."""
+    offset_noise: float = real(0.0)
+    """In training each feature of a sequence of numbers is moved by a random constant, with so many of its
+    standard deviations (without standardize: of its units)."""
+    batches: str = choice("length", ("length", "mixed"))
+    """length puts sequences of similar length together, so that little is padded; mixed takes any, which
+    learns better where the data are few and length goes with class."""
 
     # the sequences
     standardize: bool | None = flag(None)
