@@ -179,6 +179,7 @@ def test_counts(air: pl.DataFrame) -> None:
         )
 
 
+@pytest.mark.filterwarnings("ignore:df. .* values missing")
 def test_covariates(air: pl.DataFrame) -> None:
     known = {"target": "pm2.5", "known": ["TEMP", "cbwd"], "past": "Iws"}
     model = Forecaster(**{**QUICK, "epochs": 1}, **known).fit(air[:1600])  # type: ignore[arg-type]
@@ -201,6 +202,7 @@ def test_covariates(air: pl.DataFrame) -> None:
         model.predict(future=coming.rename({"TEMP": "TEMPR"}))
 
 
+@pytest.mark.filterwarnings("ignore:df. .* values missing")
 def test_a_recursive_decoder_reads_what_is_known_of_the_past_only(air: pl.DataFrame, tmp_path: Path) -> None:
     """A covariate, and which values of PM2.5 are missing: 43 of these are."""
     options = {**QUICK, "epochs": 4, "learning_rate": 0.01, "target": "pm2.5", "past": "Iws"}
@@ -323,7 +325,8 @@ def test_refused_files(table: pl.DataFrame, tmp_path: Path) -> None:
 
 def test_constant_series_are_said_and_have_no_mase(table: pl.DataFrame) -> None:
     flat = table[:600].with_columns(pl.lit(3.0).alias("MUFL"))
-    model = Forecaster(**{**QUICK, "epochs": 1, "windows": 200}).fit(flat)
+    with pytest.warns(UserWarning, match=r"df: 1 constant in the training part, without a MASE: MUFL"):
+        model = Forecaster(**{**QUICK, "epochs": 1, "windows": 200}).fit(flat)
     figures = model.figures(flat)
     assert figures["without_mase"] == figures["windows"] // 3
     assert np.isfinite(figures["mase"])
@@ -366,3 +369,30 @@ def test_a_long_table_with_rows_to_come_and_all_kinds_of_covariates(
     assert module.sizes.known == 2 + 2 + 8  # type: ignore[union-attr]  # categories, static, calendar
     with pytest.raises(DataError, match=r"^future: expected a value of 'weekend' at each of the 12 steps"):
         predict(str(run), Console(quiet=True), data=str(past), out=str(tmp_path / "no.csv"))
+
+
+def test_a_lookback_longer_than_the_series(table: pl.DataFrame) -> None:
+    """Of all series an error, of some a warning, here and where a short series is forecast."""
+    with pytest.raises(DataError) as error:
+        Forecaster(**{**QUICK, "lookback": 400}).fit(table[:400])
+    assert str(error.value) == (
+        "df: lookback: expected at most the 348 steps that the longest series has before a horizon of 12 in "
+        "the training part, got 400. Choose a smaller one, or leave it out."
+    )
+    long = table[:300].select(pl.lit("long").alias("unique_id"), "date", pl.col("OT").alias("y"))
+    both = pl.concat([long, long[:60].with_columns(pl.lit("brief").alias("unique_id"))])
+    quick = {**QUICK, "epochs": 1, "windows": 100}
+    note = (
+        "df: 1 of 2 series have fewer steps than the lookback of 96: their first step stands for those "
+        r"before it \(brief\)"
+    )
+    with pytest.warns(UserWarning, match=note):
+        model = Forecaster(**quick).fit(both)
+    with pytest.warns(UserWarning, match=note):
+        assert len(model.predict()) == 24
+
+
+def test_what_is_filled_is_said_in_python(air: pl.DataFrame) -> None:
+    holed = air.select("year", "month", "day", "hour", "pm2.5")
+    with pytest.warns(UserWarning, match=r"df: 'pm2.5': \d+ of 1,680 values missing: filled in the inputs"):
+        Forecaster(**{**QUICK, "epochs": 1, "windows": 100}).fit(holed)

@@ -46,6 +46,11 @@ class Panel:
     absent: dict[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What was gathered and filled: the notes behind those on columns and frequency."""
+        return self.notes[2:]
+
     def pieces(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """(rows, the series of each, its step within that), of some rows at a time."""
         yield from pieces_of(self.starts, len(self.values))

@@ -41,6 +41,7 @@ from elman.tasks.forecasting.reading import (
     panel_of,
     read_splits,
     segment_for,
+    short_series,
     source_of,
     windows_to_evaluate,
     windows_to_predict,
@@ -88,10 +89,12 @@ class Forecast(Task[ForecastOptions, Windows]):
         source = source_of(data)
         if labelled:
             windows, which = windows_to_evaluate(panel_of(source, options), options)
-            return windows, f"{data}, {which}"
+            said = [*windows.panel.changes, *short_series(windows, windows.panel.ends - windows.horizon)]
+            return windows, "; ".join([f"{data}, {which}", *said])
         future = None if options.future is None else source_of(options.future, what="future")
         panel = panel_of(source, options, ahead=options.horizon or 0, future=future)
-        return windows_to_predict(panel, options), data
+        windows = windows_to_predict(panel, options)
+        return windows, "; ".join([data, *panel.changes, *short_series(windows, panel.ends)])
 
     def choose(self, options: ForecastOptions, splits: Splits[Windows]) -> ForecastOptions:
         train, panel = splits.train, splits.train.panel

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,7 +19,13 @@ from elman.errors import DataError, wrong
 from elman.tasks.estimator import Estimator
 from elman.tasks.forecasting.forecasts import figures_of, sample_paths
 from elman.tasks.forecasting.options import ForecastOptions, joined
-from elman.tasks.forecasting.reading import panel_of, splits_of, windows_to_evaluate, windows_to_predict
+from elman.tasks.forecasting.reading import (
+    panel_of,
+    short_series,
+    splits_of,
+    windows_to_evaluate,
+    windows_to_predict,
+)
 from elman.tasks.forecasting.tables import table_of
 from elman.train.options import check, from_mapping
 
@@ -34,6 +41,9 @@ class Forecaster(Estimator):
     The parameters are those of `ForecastOptions` that are not about files, with the same defaults; lists of
     columns, quantiles and levels may be lists or texts with commas. Those that are None are chosen from the
     data (`forecaster.model_.about["options"]` says how).
+
+    What is missing or irregular in a table and was filled or gathered by the rules of the options, series
+    that are shorter than the lookback and such that never change are warned of (`UserWarning`).
 
     After `fit`: n_iter_ (epochs), history_ (a record for each epoch), table_ (the table, to forecast from).
     """
@@ -57,7 +67,9 @@ class Forecaster(Estimator):
         """
         frame = frame_of(X)
         panel = panel_of(frame_source(frame, "df"), self.options())
-        self._learn(splits_of(panel, self.options(), test_share=0.0))
+        splits = splits_of(panel, self.options(), test_share=0.0)
+        _warn([*panel.changes, *splits.notes[len(panel.notes) :]])
+        self._learn(splits)
         self.table_ = frame
         return self
 
@@ -152,7 +164,9 @@ class Forecaster(Estimator):
         frame = self.table_ if X is None else frame_of(X)
         coming = None if future is None else frame_source(frame_of(future, what="future"), "future")
         panel = panel_of(frame_source(frame, "df"), options, ahead=options.horizon or 0, future=coming)
-        return windows_to_predict(panel, options)
+        windows = windows_to_predict(panel, options)
+        _warn([*panel.changes, *short_series(windows, panel.ends)])
+        return windows
 
     def _panel(self, X: Any, *, refit: bool = False) -> tuple[Panel, ForecastOptions]:
         if not refit:
@@ -168,3 +182,9 @@ class Forecaster(Estimator):
         return from_mapping(
             ForecastOptions, cast(Mapping[str, Any], self.model_.about["options"]), origin="model"
         )
+
+
+def _warn(notes: Sequence[str]) -> None:
+    """Say what was done to a table beyond reading it."""
+    for note in notes:
+        warnings.warn(f"df: {note}", UserWarning, stacklevel=3)

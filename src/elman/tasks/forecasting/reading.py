@@ -56,7 +56,7 @@ def splits_of(panel: Panel, options: ForecastOptions, *, test_share: float) -> S
                 f"within the {int(panel.ends.max()):,} steps there are, got none by {options.split}. "
                 "Choose other numbers of steps, 0 for a part that is not wanted."
             )
-    notes = [*panel.notes, *_constant(panel, train)]
+    notes = [*panel.notes, *_constant(panel, train), *_short(train, options)]
     return Splits(train, valid, _measured(test, options), notes=tuple(notes))
 
 
@@ -173,6 +173,35 @@ def _lookback(panel: Panel, options: ForecastOptions, horizon: int) -> int:
 def segment_for(horizon: int, season: int) -> int:
     """Two seasons, at most 48 steps, at most the horizon; 12 where there is no season."""
     return min(horizon, SEGMENT, 2 * season if season > 1 else 12)
+
+
+def short_series(windows: Windows, room: np.ndarray) -> list[str]:
+    """A note on series that are shorter than what is looked back on.
+
+    room: (N,) steps of each before the last horizon that is wanted of it.
+    """
+    short = np.flatnonzero(room < windows.lookback)
+    if len(short) == 0:
+        return []
+    panel = windows.panel
+    listed = ", ".join(name for n in short[:5] if (name := panel.ids[n])) + (" …" if len(short) > 5 else "")
+    return [
+        f"{len(short):,} of {len(panel.ids):,} series have fewer steps than the lookback of "
+        f"{windows.lookback:,}: their first step stands for those before it{f' ({listed})' if listed else ''}"
+    ]
+
+
+def _short(train: Windows, options: ForecastOptions) -> list[str]:
+    """`short_series` of the training part; raises `DataError` where a lookback was named that none has."""
+    panel = train.panel
+    room = np.minimum(panel.ends, train.stops + train.horizon - 1) - train.horizon
+    if options.lookback is not None and (room < train.lookback).all():
+        raise DataError(
+            f"{panel.source}: lookback: expected at most the {max(int(room.max()), 1):,} steps that the "
+            f"longest series has before a horizon of {train.horizon} in the training part, got "
+            f"{train.lookback:,}. Choose a smaller one, or leave it out."
+        )
+    return short_series(train, room)
 
 
 def _constant(panel: Panel, train: Windows) -> list[str]:
