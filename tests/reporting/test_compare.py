@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import elman
 from elman.errors import ArgumentError, RunError
 from elman.reporting.blocks import Table
-from elman.reporting.compare import figure_blocks, names_of, read_runs, terminal_table
+from elman.reporting.compare import comparison_page, figure_blocks, names_of, read_runs, terminal_table
 
 
 def test_the_page_and_the_terminal_show_the_same_figures(
@@ -49,3 +50,9 @@ def test_two_to_twenty_different_runs(digits: Path, tmp_path: Path) -> None:
 def test_a_saved_model_has_nothing_to_compare(digits: Path, saved: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="expected a run with figures"):
         elman.compare(digits, saved, out=tmp_path / "x.html")
+
+
+def test_runs_alike_differ_in_no_option(digits: Path, tmp_path: Path) -> None:
+    shutil.copytree(digits, tmp_path / "again")
+    page = comparison_page(read_runs([digits, tmp_path / "again"], tmp_path / "x.html"))
+    assert "In none but the folder." in page

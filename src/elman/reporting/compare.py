@@ -142,10 +142,12 @@ def _curves(runs: Sequence[Run], names: Sequence[str]) -> Grid:
     return Grid(charts)
 
 
-def _options(runs: Sequence[Run], names: Sequence[str]) -> Table:
+def _options(runs: Sequence[Run], names: Sequence[str]) -> Table | Note:
     """The options that are not the same in all runs."""
     every = dict.fromkeys(option for run in runs for option in run.settings)
     settings = [{n: run.settings.get(n) for n in every} for run in runs]
     differ = [n for n in every if n != "out" and any(one[n] != settings[0][n] for one in settings)]
+    if not differ:
+        return Note("In none but the folder.")
     rows = [[n, *("" if one[n] is None else str(one[n]) for one in settings)] for n in differ]
     return Table("Options in which the runs differ", ("Option", *names), rows)

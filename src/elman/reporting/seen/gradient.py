@@ -114,7 +114,8 @@ def _profile(profile: Plain, title: str, words: str) -> Chart:
         add_band(made, places, low, high, "10 % to 90 %", colour=COLOURS[0], strength=0.25)
     add_line(made, places, median, "median", mode="lines", line={"color": COLOURS[0]})
     sizes = [value for value in (*low, *median, *high) if value]
-    wide = bool(sizes) and max(sizes) > 100 * min(sizes)
-    made.update_yaxes(type="log", exponentformat="power", dtick=1 if wide else "D2")
+    decades = math.log10(max(sizes) / min(sizes)) if sizes else 0.0
+    ticks = "D2" if decades < 2 else max(1, round(decades / 6))  # 1, 2 and 5, or every so many powers of ten
+    made.update_yaxes(type="log", exponentformat="power", dtick=ticks)
     made.update_xaxes(autorange="reversed", dtick=1 if len(places) <= 10 else None)
     return Chart(title, made, words)
