@@ -108,15 +108,15 @@ def _trained(folder: Path, name: str) -> Path:
         return trained(folder / name, "classify", str(source / "sst2" / "dev.tsv"), cell="gru")
     if name == "forecast":
         table = folder / "ETTh1.csv"
-        table.write_text(_head(source / "ett" / "ETTh1.csv.gz", 3_000))
+        table.write_text(_head(source / "ett" / "ETTh1.csv.gz", 1_500))
         return trained(folder / name, "forecast", str(table), horizon=24, lookback=96, target="OT")
     if name == "tag":
         table = folder / "sentences.tsv"
-        table.write_text(_head(source / "ud_english_ewt" / "dev.tsv.gz", 6_000))
+        table.write_text(_head(source / "ud_english_ewt" / "dev.tsv.gz", 2_500))
         return trained(folder / name, "tag", str(table), cell="gru")
     text = folder / "plays.txt"
-    text.write_text((source / "tiny_shakespeare" / "input.txt").read_text()[:60_000])
-    return trained(folder / name, "generate", str(text), epochs=4)
+    text.write_text((source / "tiny_shakespeare" / "input.txt").read_text()[:30_000])
+    return trained(folder / name, "generate", str(text))
 
 
 def _head(path: Path, lines: int) -> str:
