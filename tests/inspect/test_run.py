@@ -116,6 +116,17 @@ def test_attribution_is_complete_and_occlusion_is_what_it_says(run: Path) -> Non
         assert entry.occluded[3] == pytest.approx(entry.score - hidden, abs=1e-4)
 
 
+def test_an_attribution_that_stays_open_says_so(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attribution, "POINTS", (2,))
+    monkeypatch.setattr(attribution, "OPEN", 1e-9)
+    found = inspect_run(run, explain=1)
+    share = found.attributions[0].gap / abs(found.attributions[0].score - found.attributions[0].baseline)
+    said = (
+        f"sequence 0: integrated gradients leave {share:.0%} of the score open, even by 2 points of the path"
+    )
+    assert found.notes == (f"{said}: trust occlusion more.",)
+
+
 def test_weights_and_options_stay_as_they_are(run: Path) -> None:
     before = (run / "model.safetensors").read_bytes()
     inspect_run(run)

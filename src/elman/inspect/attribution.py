@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +22,16 @@ from elman.inspect.examine import BELOW
 from elman.nn import Recurrent
 from elman.tasks.task import Answer, Model, Task
 
+if TYPE_CHECKING:
+    from captum.attr import IntegratedGradients
+
 USUAL = 2  # sequences where captum is installed
-POINTS = 64  # of the path from zeros to the input
+POINTS = (
+    64,
+    256,
+    1024,
+)  # of the path from zeros to the input; more are taken where fewer leave too much open
+OPEN = 0.02  # share of the score's change that may be left open
 AT_ONCE = 32  # copies of a sequence that are run together
 
 
@@ -70,7 +78,19 @@ def attributions(
         if answer is None:
             break
         found.append(attribute(model.module, answer, sequence))
-    return found, () if found else (f"attribution: not for {task.name} yet",)
+    if not found:
+        return [], (f"attribution: not for {task.name} yet",)
+    return found, tuple(
+        _incomplete(entry) for entry in found if entry.gap > OPEN * abs(entry.score - entry.baseline)
+    )
+
+
+def _incomplete(entry: Attribution) -> str:
+    share = entry.gap / max(abs(entry.score - entry.baseline), 1e-12)
+    return (
+        f"sequence {entry.sequence}: integrated gradients leave {share:.0%} of the score open, even "
+        f"by {POINTS[-1]} points of the path: trust occlusion more."
+    )
 
 
 def attribute(module: nn.Module, answer: Answer, sequence: int = 0) -> Attribution:
@@ -87,9 +107,6 @@ def attribute(module: nn.Module, answer: Answer, sequence: int = 0) -> Attributi
         read = _read(module, answer)
         run = _with_reading(module, answer)
         baseline = torch.zeros_like(read)
-        with torch.enable_grad():
-            paths = IntegratedGradients(run)
-            integrated = paths.attribute(read, baseline, n_steps=POINTS, internal_batch_size=AT_ONCE)
         with torch.no_grad():
             hidden = Occlusion(run).attribute(
                 read,
@@ -98,11 +115,11 @@ def attribute(module: nn.Module, answer: Answer, sequence: int = 0) -> Attributi
                 perturbations_per_eval=AT_ONCE,
             )
             score, zero = float(run(read)), float(run(baseline))
+        integrated = _integrated(IntegratedGradients(run), read, score - zero)
     finally:
         module.train(training)
         for part, steps in zip(cut, steps_back, strict=True):
             part.bptt = steps
-    assert isinstance(integrated, Tensor)
     assert isinstance(hidden, Tensor)
     steps = integrated[0].sum(1)
     wide, rest = divmod(len(answer.inputs), len(steps))
@@ -123,6 +140,19 @@ def attribute(module: nn.Module, answer: Answer, sequence: int = 0) -> Attributi
         hidden[0, :, 0].tolist(),
         abs(float(steps.sum()) - (score - zero)),
     )
+
+
+def _integrated(paths: IntegratedGradients, read: Tensor, change: float) -> Tensor:
+    """Of what was read (1, T, F), by as many points as leave `OPEN` of `change` open or less, or the most."""
+    found = torch.zeros_like(read)
+    for points in POINTS:
+        with torch.enable_grad():
+            given = paths.attribute(read, torch.zeros_like(read), n_steps=points, internal_batch_size=AT_ONCE)
+        assert isinstance(given, Tensor)
+        found = given
+        if abs(float(found.sum()) - change) <= OPEN * abs(change):
+            break
+    return found
 
 
 def _first_layer(module: nn.Module) -> Recurrent:
