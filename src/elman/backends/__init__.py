@@ -80,6 +80,8 @@ def recurrence(
 
 def _beyond(program: Program, resets: bool, all_states: bool, low: bool, bf16: bool) -> tuple[str, ...]:
     """What a run asks for that not all readers have."""
+    if not (resets or all_states or low or bf16):
+        return ()
     several = all_states and len(program.states) > 1
     asked = {"resets": resets, "sequences of all states": several, 'memory="low"': low, BF16: bf16}
     return tuple(name for name, wanted in asked.items() if wanted)

@@ -12,7 +12,7 @@ from torch.autograd import Function
 
 from elman.backends import mapped, reference
 from elman.backends.blocks import engine_backward, engine_forward
-from elman.backends.given import Form
+from elman.backends.given import Form, Given
 from elman.backends.tensors import Compiled
 
 Tensors = Sequence[Tensor | None]
@@ -41,11 +41,10 @@ class Recurrence(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         plans: Compiled = ctx.plans
-        rest = [None] * (len(ctx.needs_input_grad) - 2 - plans.leaves)
         found = _gradients(
             plans, ctx.form, ctx.needs_input_grad[2], gradients[: plans.outputs], ctx.saved_tensors
         )
-        return None, None, *found, *rest
+        return None, None, *found, *[None] * (plans.inputs - plans.leaves)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple, *arguments: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
@@ -60,17 +59,21 @@ class Recurrence(Function):
 
 class Direct(Function):
     """`Recurrence` where no transform of `torch.func` is active: what those ask of a Function costs as much
-    as a small run."""
+    as a small run. Of `given` and its tensors; results are those that are handed out."""
 
     @staticmethod
-    def forward(ctx: Any, plans: Compiled, form: Form, *tensors: Tensor | None) -> tuple[Tensor, ...]:
-        output = Recurrence.forward(plans, form, *tensors)
-        Recurrence.setup_context(ctx, (plans, form, *tensors), output)
-        return output
+    def forward(ctx: Any, plans: Compiled, given: Given, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+        results = engine_forward(plans, given).flat(plans)
+        ctx.plans, ctx.form = plans, given.form
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors, *results)
+        return tuple(results[: plans.outputs])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        return Recurrence.backward(ctx, *gradients)
+        plans: Compiled = ctx.plans
+        found = _gradients(plans, ctx.form, ctx.needs_input_grad[2], gradients, ctx.saved_tensors)
+        return None, None, *found, *[None] * (plans.inputs - plans.leaves)
 
 
 def _gradients(plans: Compiled, form: Form, with_x: bool, wanted: Tensors, saved: Tensors) -> Tensors:

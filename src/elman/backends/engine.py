@@ -29,8 +29,10 @@ def obstacle(program: Program, device: torch.device, dtype: torch.dtype, bf16: b
         return f"products of bfloat16 are for float32, the tensors are {native.name_of(dtype)}."
     if bf16 and not native.has_bf16():
         return f"products of bfloat16 need AVX512-BF16, and the kernels in use are {native.isa()}."
-    unknown = [name for name in compiled(program).operations if name not in native.OPCODES]
-    return f"the engine has no instruction {', '.join(sorted(unknown))}." if unknown else ""
+    operations = compiled(program).operations
+    if operations <= native.OPCODES.keys():
+        return ""
+    return f"the engine has no instruction {', '.join(sorted(operations - native.OPCODES.keys()))}."
 
 
 def prepare(program: Program) -> None:
@@ -54,7 +56,7 @@ def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tenso
     elif autograd.transformed():
         results = autograd.Recurrence.apply(plans, given.form, *given.tensors(program))
     elif keep:
-        results = autograd.Direct.apply(plans, given.form, *given.tensors(program))
+        results = autograd.Direct.apply(plans, given, *given.tensors(program))
     else:
         results = passes.forward(plans, given, keep=False).flat(plans)
     shown = len(plans.shown)
@@ -62,5 +64,7 @@ def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tenso
 
 
 def _wants_gradient(given: Given) -> bool:
-    leaves = (given.x, *given.parameters.values(), *given.states)
-    return any(leaf is not None and leaf.requires_grad for leaf in leaves)
+    for leaf in (given.x, *given.parameters.values(), *given.states):
+        if leaf is not None and leaf.requires_grad:
+            return True
+    return False

@@ -10,7 +10,7 @@ from elman.backends.native import OuterJob
 from elman.backends.spans import Spans, previous
 from elman.backends.tensors import Adjoints, Compiled, Results
 from elman.program.graph import Source
-from elman.program.plans import AdjointPlan, WeightGradient
+from elman.program.plans import AdjointPlan, Columns, VectorGradient, WeightGradient
 
 
 def parameter_gradients(
@@ -27,25 +27,25 @@ def parameter_gradients(
     For y_t = W a_t + b with gradient d_t at y_t: dW = Σ_t d_tᵀ a_t and db = Σ_t d_t, over all steps and
     sequences; the stashes hold the d_t side by side, the sums their Σ_t.
     """
-    initial = {s.name: t for s, t in zip(plans.program.states, given.states, strict=True)}
-    states = list(initial)
+    names = [state.name for state in plans.program.states]
     jobs = []
     for part in plan.weights:
-        d = adjoints.stash[part.stash][..., part.columns.start : part.columns.stop]
-        before = part.operand.kind == "state"
-        a = kept.sequences[part.operand.name] if before else same_step(plan, part.operand, given, kept)
-        edge = initial[part.operand.name] if before else None
-        if before and spans is not None:  # other spans than the first begin from an initial state too
-            a, edge, before = previous(given, spans, a, states.index(part.operand.name)), None, False
-        out, add = totals.rows(part.weight, part.row0, d.shape[2])
+        d = _columns(adjoints.stash[part.stash], part.columns)
+        edge, before = None, part.operand.kind == "state"
+        if before:
+            a, number = kept.sequences[part.operand.name], names.index(part.operand.name)
+            if spans is None:
+                edge = given.states[number]
+            else:  # other spans than the first begin from an initial state too
+                a, before = previous(given, spans, a, number), False
+        else:
+            a = same_step(plan, part.operand, given, kept)
+        out, add = totals.rows(part.weight, part.row0, part.columns.stop - part.columns.start)
         job = OuterJob(d, a, edge, before, out, add)
         jobs += [job] if part.heads == 1 else _by_heads(job, part)
     native.outer(jobs, given)
     for part in plan.vectors:
-        columns = part.columns
-        out, add = totals.rows(part.parameter, part.row0, columns.stop - columns.start)
-        rows = adjoints.sums[columns.start : columns.stop]
-        out.add_(rows) if add else out.copy_(rows)
+        totals.add_vector(part, adjoints.sums)
 
 
 class Totals:
@@ -57,6 +57,7 @@ class Totals:
         self.samples = samples
         self.tensors: dict[str, Tensor] = {}
         self.filled: dict[str, list[range]] = {}
+        self._sums_taken = False
 
     def rows(self, name: str, row0: int, count: int) -> tuple[Tensor, bool]:
         """These rows, and whether they hold something already that is to be added to."""
@@ -64,15 +65,25 @@ class Totals:
         whole = parameter.shape[0] == count
         if name not in self.tensors:
             make = parameter.new_empty if whole else parameter.new_zeros
-            self.tensors[name] = make(self._shape(parameter))
-            self.filled[name] = []
+            made = self.tensors[name] = make(self._shape(parameter))
+            self.filled[name] = [range(count)] if whole else []
             if whole:
-                self.filled[name].append(range(count))
-                return self.tensors[name], False
+                return made, False
         wanted = range(row0, row0 + count)
         add = any(max(r.start, row0) < min(r.stop, wanted.stop) for r in self.filled[name])
         self.filled[name].append(wanted)
         return self.tensors[name].narrow(1 if self.samples else 0, row0, count), add
+
+    def add_vector(self, part: VectorGradient, sums: Tensor) -> None:
+        """Add these columns of fresh sums. Where they are all, and the whole gradient, they become it."""
+        values, count = _columns(sums, part.columns), part.columns.stop - part.columns.start
+        if part.parameter in self.tensors or self.given.parameters[part.parameter].shape[0] != count:
+            out, add = self.rows(part.parameter, part.row0, count)
+            out.add_(values) if add else out.copy_(values)
+            return
+        self.tensors[part.parameter] = values.clone() if self._sums_taken or values is not sums else values
+        self._sums_taken |= values is sums
+        self.filled[part.parameter] = [range(count)]
 
     def whole(self, name: str) -> Tensor:
         """The gradient; zeros where nothing arrived."""
@@ -83,6 +94,12 @@ class Totals:
 
     def _shape(self, parameter: Tensor) -> tuple[int, ...]:
         return (self.samples, *parameter.shape) if self.samples else tuple(parameter.shape)
+
+
+def _columns(values: Tensor, columns: Columns) -> Tensor:
+    """Those columns of the last dimension; the tensor itself where they are all."""
+    whole = columns.start == 0 and columns.stop == values.shape[-1]
+    return values if whole else values[..., columns.start : columns.stop]
 
 
 def _by_heads(job: OuterJob, part: WeightGradient) -> list[OuterJob]:
@@ -104,5 +121,4 @@ def same_step(plan: AdjointPlan, source: Source, given: Given, kept: Results) ->
     if source.kind == "after":
         return kept.sequences[source.name]
     assert kept.saved is not None  # the forward pass kept what is read here
-    columns = plan.saved[int(source.name)]
-    return kept.saved[..., columns.start : columns.stop]
+    return _columns(kept.saved, plan.saved[int(source.name)])

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -131,24 +130,24 @@ def run(plan: Plan, arrays: Sequence[Any], given: Given, reverse: bool, spans: T
     final states are then of N rows.
     """
     _share_threads()
-    dtype = given.x.dtype
+    x = given.x
+    dtype = x.dtype
     native = _encoded[dtype].get(plan)
     if native is None:
         native = _encoded[dtype][plan] = _encode(plan, dtype)
-    steps, batch = given.x.shape[:2]
-    handed, rows = _Handed(dtype), batch if spans is None else len(spans)
+    steps, batch, _ = x.shape
+    handed = _Handed(dtype, steps, batch, batch if spans is None else len(spans))
     addresses = [
-        handed.buffer(buffer.place, array, steps, batch, rows, buffer.width)
+        None if array is None else handed.by_place[buffer.place](array, buffer.width)
         for buffer, array in zip(plan.buffers, arrays, strict=True)
     ]
-    matrices = [handed.weight(given.parameters[name], shape) for name, shape in plan.weights.items()]
-    lengths = given.lengths if spans is None else None
+    parameters = given.parameters
     native.run(
         addresses,
-        matrices,
+        [handed.weight(parameters[name], shape) for name, shape in plan.weights.items()],
         steps,
         batch,
-        lengths,
+        given.lengths if spans is None else None,
         reverse,
         torch.get_num_threads(),
         spans=spans,
@@ -156,8 +155,7 @@ def run(plan: Plan, arrays: Sequence[Any], given: Given, reverse: bool, spans: T
     )
 
 
-@dataclass(frozen=True)
-class OuterJob:
+class OuterJob(NamedTuple):
     """Part of a weight's gradient: out (M, N) = Σ dᵀ a over all steps, of d (T, B, M) and a (T, B, N).
 
     before: a is taken from the step before (the walk's), from `edge` (B, N) at the first (None: zeros).
@@ -174,16 +172,17 @@ class OuterJob:
 
 def outer(jobs: Sequence[OuterJob], given: Given) -> None:
     """Do all jobs over the steps of `given`, which say what "before" means."""
-    steps, batch = given.x.shape[:2]
-    handed = _Handed(given.x.dtype)
+    x = given.x
+    steps, batch, _ = x.shape
+    handed = _Handed(x.dtype, steps, batch, batch)
     addresses = []
     for job in jobs:
         m, n = job.out.shape
-        d, a = handed.address(job.d, (steps, batch, m)), handed.address(job.a, (steps, batch, n))
-        handed.address(job.out, (m, n))  # checked
-        edge = handed.address(job.edge, (batch, n))
-        addresses.append((d, a, edge, m, n, job.before, (job.out.data_ptr(), job.out.stride(0)), job.add))
-    run = _engine.outer if given.x.dtype is torch.float32 else _engine.outer64
+        out, _, stride = handed.matrix(job.out, (m, n))
+        d, a = handed.sequence(job.d, m), handed.sequence(job.a, n)
+        edge = None if job.edge is None else handed.matrix(job.edge, (batch, n))
+        addresses.append((d, a, edge, m, n, job.before, (out, stride), job.add))
+    run = _engine.outer if x.dtype is torch.float32 else _engine.outer64
     run(addresses, steps, batch, given.lengths, given.reverse, torch.get_num_threads(), given.bf16)
 
 
@@ -208,40 +207,65 @@ def _ask_for_large_pages(tensor: Tensor) -> None:
 
 
 class _Handed:
-    """Tensors as the engine takes them, by address; checked here, and kept alive while it runs.
+    """Tensors as the engine takes them: (address, stride over time, stride over the batch), the last also of
+    a matrix's rows. Checked here; copies of those that do not lie row by row are kept alive while it runs.
 
     (Handing over each as an array of its own protocol costs several times as much as a small run.)
     """
 
-    def __init__(self, dtype: torch.dtype) -> None:
+    def __init__(self, dtype: torch.dtype, steps: int, batch: int, rows: int) -> None:
         self.dtype = dtype
-        self.alive: list[Tensor] = []
+        self.steps, self.batch, self.rows = steps, batch, rows
+        self.copies: list[Tensor] = []
+        self.by_place: Mapping[str, Callable[[Any, int], Any]] = {
+            "sequence": self.sequence,
+            "state": self.state,
+            "shifted": self.shifted,
+            "vector": self.vector,
+            "sum": self.vector,
+        }
 
-    def buffer(self, place: str, array: Any, steps: int, batch: int, rows: int, width: int) -> Any:
-        if array is None:
-            return None
-        if place == "sequence":
-            return self.address(array, (steps, batch, width))
-        if place == "state":
-            initial, sequence, final = array
-            return (
-                self.address(initial, (rows, width)),
-                self.address(sequence, (steps, batch, width)),
-                self.address(final, (rows, width)),
-            )
-        if place == "shifted":
-            sequence, edge = array
-            return self.address(sequence, (steps, batch, width)), self.address(edge, (rows, width))
-        return self.address(array, (width,))
+    def sequence(self, tensor: Tensor, width: int) -> tuple[int, int, int]:
+        strides = self._strides(tensor, (self.steps, self.batch, width))
+        if tensor.nbytes >= _LARGE and strides[0]:  # a stride of 0: a mask of few rows
+            _ask_for_large_pages(tensor)
+        if strides[2] != 1 and width != 1:
+            tensor = self._by_rows(tensor)
+            strides = tensor.stride()
+        return tensor.data_ptr(), strides[0], strides[1]
+
+    def matrix(self, tensor: Tensor, shape: tuple[int, int]) -> tuple[int, int, int]:
+        strides = self._strides(tensor, shape)
+        if strides[1] != 1 and shape[1] != 1:
+            tensor = self._by_rows(tensor)
+            strides = tensor.stride()
+        return tensor.data_ptr(), 0, strides[0]
+
+    def vector(self, tensor: Tensor, width: int) -> tuple[int, int, int]:
+        if self._strides(tensor, (width,)) != (1,) and width != 1:
+            tensor = self._by_rows(tensor)
+        return tensor.data_ptr(), 0, 0
+
+    def state(self, array: Sequence[Tensor | None], width: int) -> Any:
+        initial, sequence, final = array
+        return (
+            None if initial is None else self.matrix(initial, (self.rows, width)),
+            None if sequence is None else self.sequence(sequence, width),
+            None if final is None else self.matrix(final, (self.rows, width)),
+        )
+
+    def shifted(self, array: Sequence[Tensor | None], width: int) -> Any:
+        sequence, edge = array
+        return (
+            None if sequence is None else self.sequence(sequence, width),
+            None if edge is None else self.matrix(edge, (self.rows, width)),
+        )
 
     def weight(self, weight: Tensor, shape: tuple[int, int]) -> tuple[int, int]:
-        address, _, stride = self.address(weight, shape) or (0, 0, 0)
+        address, _, stride = self.matrix(weight, shape)
         return address, stride
 
-    def address(self, tensor: Tensor | None, shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-        """(address, stride over time, stride over the batch), the last also of a matrix's rows."""
-        if tensor is None:
-            return None
+    def _strides(self, tensor: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
         if tensor.shape != shape or tensor.dtype is not self.dtype or not tensor.is_cpu:
             raise wrong(
                 "tensor",
@@ -249,13 +273,8 @@ class _Handed:
                 got=shown(f"{name_of(tensor.dtype)} {tuple(tensor.shape)} on {tensor.device}"),
                 remedy="All tensors of a run have one dtype and device, and the sizes of the parameters.",
             )
-        strides = tensor.stride()
-        if strides[-1] != 1 and shape[-1] != 1:
-            tensor = tensor.contiguous()
-            strides = tensor.stride()
-        self.alive.append(tensor)
-        if len(shape) < 3:
-            return tensor.data_ptr(), 0, strides[0] if len(shape) > 1 else 0
-        if strides[0] and tensor.nbytes >= _LARGE:  # a stride of 0: a mask of few rows
-            _ask_for_large_pages(tensor)
-        return tensor.data_ptr(), strides[0], strides[1]
+        return tensor.stride()
+
+    def _by_rows(self, tensor: Tensor) -> Tensor:
+        self.copies.append(tensor.contiguous())
+        return self.copies[-1]

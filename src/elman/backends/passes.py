@@ -59,7 +59,7 @@ class Found(NamedTuple):
     """Gradients of x, of the states before the walk, and of those after resets where they are others."""
 
     x: Tensor | None
-    states: Sequence[Tensor]
+    states: Sequence[Tensor | None]
     restarts: Sequence[Tensor | None]
 
 
@@ -76,11 +76,12 @@ def walk_back(
     plan = plans.adjoint(sizes_of(plans.program, given), with_x, by_row)
     spans = Spans.of(given)
     rows = None if spans is None else len(spans.table)
-    adjoints = Adjoints.empty(plan, given.x, kept.finals, with_x, rows, by_row)
+    adjoints = Adjoints.empty(plan, given, kept.finals, with_x, rows, by_row)
     arrays = adjoint_arrays(plans, plan.plan, given, kept, gradients, adjoints, spans)
     native.run(plan.plan, arrays, given, not given.reverse, None if spans is None else spans.table)
     add = sample_gradients if by_row else parameter_gradients
     add(plans, plan, given, kept, adjoints, spans, totals)
     if spans is None:
         return Found(adjoints.x, adjoints.initial, [None] * len(given.states))
-    return Found(adjoints.x, *spans.to_states(given, adjoints.initial))
+    there = [rows for rows in adjoints.initial if rows is not None]  # all, where sequences are cut
+    return Found(adjoints.x, *spans.to_states(given, there))

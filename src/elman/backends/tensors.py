@@ -36,7 +36,7 @@ class Compiled:
         self.outputs = len(self.shown) + len(program.states)
         graphs = (program.graph, self.derived.graph)
         #: names of the instructions that either pass uses
-        self.operations = tuple(sorted({i.op.name for graph in graphs for i in instructions(graph)}))
+        self.operations = frozenset(i.op.name for graph in graphs for i in instructions(graph))
         read = {(s.kind, s.name) for s in (*self.derived.graph.inputs, *self.derived.operands)}
         #: further states whose values at every step the backward pass reads
         self.kept_states = tuple(
@@ -156,22 +156,32 @@ def forward_arrays(plans: Compiled, plan: Plan, given: Given, to: Results) -> li
 
 class Adjoints(NamedTuple):
     """What the adjoint pass writes: gradients at every step by stash (T, B, ·), gradients summed over rows
-    and steps, those of the initial states (B, W), and that of x (T, B, I) where the plan gives it."""
+    and steps, those of the initial states (B, W) (None where there are none and no sequence is cut), and that
+    of x (T, B, I) where the plan gives it."""
 
     stash: Mapping[str, Tensor]
     sums: Tensor
-    initial: Sequence[Tensor]
+    initial: Sequence[Tensor | None]
     x: Tensor | None
 
     @staticmethod
     def empty(
-        plan: AdjointPlan, x: Tensor, finals: Sequence[Tensor], with_x: bool, rows: int | None, by_row: bool
+        plan: AdjointPlan,
+        given: Given,
+        finals: Sequence[Tensor],
+        with_x: bool,
+        rows: int | None,
+        by_row: bool,
     ) -> Adjoints:
         """Uninitialised tensors; `rows`: of the initial states, where sequences are cut. With `by_row` the
         sums have not been taken, they are (T, B, ·)."""
-        steps, batch = x.shape[:2]
+        x = given.x
+        steps, batch, _ = x.shape
         stash = {name: x.new_empty(steps, batch, width) for name, width in plan.stashes.items()}
-        initial = [f.new_empty(len(f) if rows is None else rows, f.shape[1]) for f in finals]
+        initial: list[Tensor | None] = [
+            None if state is None and rows is None else f.new_empty(rows or batch, f.shape[1])
+            for state, f in zip(given.states, finals, strict=True)
+        ]
         sums = x.new_empty((steps, batch, plan.sums) if by_row else (plan.sums,))
         return Adjoints(stash, sums, initial, x.new_empty(x.shape) if with_x else None)
 

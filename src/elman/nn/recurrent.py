@@ -234,7 +234,7 @@ class Recurrent(Module):
             ArgumentError: shapes, dtypes, devices, lengths or resets that do not fit.
             BackendError: the backend that the layer names cannot serve these tensors.
         """
-        weight: Tensor = getattr(self, self._all_weights[0][0])
+        weight = self._parameter(self._all_weights[0][0])
         sequences = arrange(input, lengths, resets, self.batch_first)
         if not torch.is_autocast_enabled(weight.device.type):
             return self._run(sequences, hx, weight, all_states)
@@ -278,6 +278,11 @@ class Recurrent(Module):
         shaped = [sequences.output(output) for output in outputs]
         return tuple(shaped) if all_states else shaped[0], self._stack.join(finals, sequences)
 
+    def _parameter(self, name: str) -> Tensor:
+        """The attribute of that name: mostly a parameter, which is quicker to find as one."""
+        found = self._parameters.get(name)
+        return getattr(self, name) if found is None else found
+
     def _initial(self, layer: int, direction: int, x: Tensor) -> list[Tensor] | list[None]:
         """Where a call without `hx` starts: (B, W) for each state, or None for zeros."""
         if not self.learn_initial_state:
@@ -310,7 +315,7 @@ class Recurrent(Module):
                 training=self.training,
             )
         names = self._all_weights[layer * (1 + self.bidirectional) + direction]
-        parameters: dict[str, Tensor] = {p: getattr(self, n) for p, n in zip(self._names, names, strict=True)}
+        parameters = {p: self._parameter(n) for p, n in zip(self._names, names, strict=True)}
         if self.weight_drop > 0.0 and self.training:
             parameters |= {n: F.dropout(parameters[n], self.weight_drop) for n in self._droppable}
         run = recurrence if self.walker is None else partial(self.walker, layer, direction)

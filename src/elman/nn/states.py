@@ -8,7 +8,7 @@ tuple of tensors (D, B, W), one for each layer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -26,12 +26,17 @@ class Stack:
     names: tuple[str, ...]
     widths: tuple[tuple[int, ...], ...]
     directions: int
+    #: for each state (rows, features) of each tensor that makes it up
+    _parts: list[list[tuple[int, int]]] = field(init=False, compare=False, repr=False)
 
-    def _parts(self, widths: tuple[int, ...]) -> list[tuple[int, int]]:
-        """(rows, features) of each tensor that makes up one state."""
-        if len(set(widths)) == 1:
-            return [(len(widths) * self.directions, widths[0])]
-        return [(self.directions, width) for width in widths]
+    def __post_init__(self) -> None:
+        parts = [
+            [(len(widths) * self.directions, widths[0])]
+            if len(set(widths)) == 1
+            else [(self.directions, width) for width in widths]
+            for widths in self.widths
+        ]
+        object.__setattr__(self, "_parts", parts)
 
     def split(self, hx: Any, sequences: Sequences, weight: Tensor) -> list[list[Tensor]]:
         """The caller's states for each layer and direction, each (B, W) in the order of the sequences.
@@ -40,7 +45,7 @@ class Stack:
         not fit.
         """
         batch = (sequences.data.shape[1],) if sequences.batched else ()
-        parts = [self._parts(widths) for widths in self.widths]
+        parts = self._parts
         names, tensors = list(self.names), hx
         if any(len(part) > 1 for part in parts):
             names, tensors = self._flat(hx, parts)
@@ -74,9 +79,9 @@ class Stack:
     def join(self, finals: Sequence[Sequence[Tensor]], sequences: Sequences) -> Any:
         """What the caller gets, from the states (B, W) of each layer and direction."""
         joined: list[Any] = []
-        for number, widths in enumerate(self.widths):
+        for number, parts in enumerate(self._parts):
             rows, tensors = [final[number] for final in finals], []
-            for count, _ in self._parts(widths):
+            for count, _ in parts:
                 stacked = torch.stack(rows[:count]) if count > 1 else rows[0].unsqueeze(0)
                 tensors.append(sequences.state_out(stacked))
                 rows = rows[count:]
