@@ -149,6 +149,7 @@ struct BlockCall {
     const Real* bias;
     Start start;
     Ahead* ahead;
+    bool backward;  // through the panels: what the step before read last is still in cache
     bool pairs;  // A and the panels hold pairs; columns, parts and rows of panels count them
 };
 
@@ -161,7 +162,7 @@ void product_block(const BlockCall& block, const Panel* panels, int32_t count, b
     call.inner = block.inner;
     call.start = block.start;
     for (int32_t p = 0; p < count; ++p) {
-        const Panel& panel = panels[p];
+        const Panel& panel = panels[block.backward ? count - 1 - p : p];
         call.panel = panel.data + block.panel_row * panel.vectors * kLanes;
         call.bias = block.bias ? block.bias + panel.column : nullptr;
         call.tail = panel.lanes - (panel.vectors - 1) * kLanes;
@@ -182,6 +183,9 @@ void product_block(const BlockCall& block, const Panel* panels, int32_t count, b
 }
 
 // ---- packing ----
+// Past the weight's end, prefetches touch nothing: any address is allowed.
+
+constexpr int64_t kRowsAhead = 16;
 
 // panel[to + k, n] = weight[n, k]: columns of the panel are rows of the weight
 void pack_rows(const PackRecord& job) {
@@ -194,7 +198,13 @@ void pack_rows(const PackRecord& job) {
         int64_t k = 0;
         if (here == kLanes)
             for (; k + kLanes <= job.inner; k += kLanes)
-                transpose_square([=](int i) { return from + i * job.stride + k; }, to + k * width, width);
+                transpose_square(
+                    [=](int i) {
+                        // Weights lie in far caches when a run begins: the next rows come while these are turned.
+                        __builtin_prefetch(from + (kLanes + i) * job.stride + k);
+                        return from + i * job.stride + k;
+                    },
+                    to + k * width, width);
         for (; k < job.inner; ++k)
             for (int64_t l = 0; l < kLanes; ++l)
                 to[k * width + l] = l < here ? from[l * job.stride + k] : 0.0f;
@@ -210,6 +220,7 @@ void pack_columns(const PackRecord& job) {
         Real* to = panel.data + (job.to + k) * width;
         for (int64_t n = 0; n < width; n += kLanes) {
             const int64_t here = panel.lanes - n;
+            __builtin_prefetch(from + kRowsAhead * job.stride + n);
             store(to + n, here >= kLanes ? load(from + n) : load_part(from + n, here));
         }
     }

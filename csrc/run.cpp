@@ -84,7 +84,7 @@ double crowding(int64_t n) { return n == 1 ? 2.0 : n <= 3 ? 1.25 : 1.0; }
 
 // Whether splitting the lanes of every row beats splitting the rows, clearly enough to depend on each other's pace.
 bool lanes_pay(const Plan& plan, double row, int64_t rows, int threads) {
-    constexpr double barrier = 300;  // ns
+    constexpr double barrier = 600;  // ns, with what the other thread wrote on its way between the caches
     const std::vector<char> barriers = place_barriers(plan);
     const int64_t each = (rows + threads - 1) / threads;
     const double by_rows = row * static_cast<double>(each) * crowding(each);

@@ -55,8 +55,10 @@ void pair_rows(const Walk& walk, const StageRecord& stage, const SegmentRecord& 
 
 // `out` are the rows of the result, rows_of(segment) those of its operands, as many.
 template <class RowsOf>
-void product(const Walk& walk, const StageRecord& stage, Real* const* out, int64_t rows, RowsOf rows_of, Ahead& ahead) {
+void product(const Walk& walk, const StageRecord& stage, Real* const* out, int64_t rows, RowsOf rows_of, Ahead& ahead,
+             bool backward) {
     BlockCall block;
+    block.backward = backward;
     block.ahead = &ahead;
     block.out = out;
     block.out_column = stage.out.column;
@@ -89,9 +91,9 @@ void product(const Walk& walk, const StageRecord& stage, Real* const* out, int64
     }
 }
 
-void step_product(const Walk& walk, const StageRecord& stage, int64_t rows, Ahead& ahead) {
+void step_product(const Walk& walk, const StageRecord& stage, int64_t rows, Ahead& ahead, int64_t k) {
     const auto now = [&](const SegmentRecord& segment) { return walk.views[segment.port.view].now; };
-    product(walk, stage, walk.views[stage.out.view].now, rows, now, ahead);
+    product(walk, stage, walk.views[stage.out.view].now, rows, now, ahead, k % 2 != 0);
 }
 
 // The rows of a view over steps first .. last.
@@ -114,7 +116,7 @@ void block_products(const Walk& walk, When when, int64_t first, int64_t last, Ah
             rows_of_block(walk, walk.views[segment.port.view], first, last, walk.block_a);
             return walk.block_a;
         };
-        product(walk, stage, walk.block_out, rows, gathered, ahead);
+        product(walk, stage, walk.block_out, rows, gathered, ahead, false);
     }
 }
 
@@ -174,7 +176,7 @@ void walk_sequences(Walk& walk) {
             if (walk.block > 1 && stage.when != When::step) continue;
             if (walk.barrier && stage.barrier) wait_for_others(*walk.barrier, walk.team);
             if (stage.is_product)
-                step_product(walk, stage, rows, ahead);
+                step_product(walk, stage, rows, ahead, k);
             else
                 vectors(walk, stage, rows);
         }
