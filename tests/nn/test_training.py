@@ -118,6 +118,16 @@ def test_any_parameter_may_be_parametrized(name: str, way: Any, backend: str) ->
     torch.testing.assert_close(copy.deepcopy(layer)(x)[0], output, atol=0, rtol=0)
 
 
+@pytest.mark.parametrize("memory", ["fast", "low"])
+@pytest.mark.parametrize("layer", [elman.nn.RNN, elman.nn.GRU, elman.nn.LSTM])
+def test_gradients_share_no_memory(layer: Any, memory: str) -> None:
+    """Those of both biases are the same numbers: clipping one in place must leave the other as it is."""
+    layer = layer(IN, H, memory=memory)
+    layer(torch.randn(T, B, IN))[0].sum().backward()
+    places = [p.grad.untyped_storage().data_ptr() for p in layer.parameters()]
+    assert len(set(places)) == len(places)
+
+
 def test_backward_in_evaluation(backend: str) -> None:
     layer = network(backend, zoneout=0.2, recurrent_dropout=0.3).eval()
     x = torch.randn(T, B, IN, requires_grad=True)
