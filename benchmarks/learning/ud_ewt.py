@@ -1,4 +1,4 @@
-"""Universal parts of speech of UD English EWT, with the defaults.
+"""Universal parts of speech of UD English EWT.
 
 Options were chosen on the validation part; the test part is read once, by this script.
 """
