@@ -84,7 +84,7 @@ def test_the_best_epoch_is_kept(tmp_path: Path) -> None:
     assert same(weights(long), weights(short))
     kept, about = checkpoint.load(tmp_path / "run" / "model.safetensors")
     assert same(kept, weights(long))
-    assert about == {"task": "toy", "epoch": 2}
+    assert about == {"task": "toy", "epoch": 2, "data": "toy"}
 
 
 def test_patience() -> None:
