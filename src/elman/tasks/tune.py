@@ -8,6 +8,7 @@ one SQLite file, so processes that name the same folder share it.
 from __future__ import annotations
 
 import shlex
+import time
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -104,6 +105,21 @@ def _ranges(kind: type[TrainOptions], given: Collection[str], search: Sequence[s
     return ranges
 
 
+MOST_TRIES = 10
+
+
+def _storage(optuna: Any, path: Path) -> Any:
+    """The study's file; of two processes that make it at the same moment one has to try again."""
+    from sqlalchemy.exc import IntegrityError, OperationalError
+
+    for _ in range(MOST_TRIES - 1):
+        try:
+            return optuna.storages.RDBStorage(f"sqlite:///{path}")
+        except (IntegrityError, OperationalError):
+            time.sleep(0.5)
+    return optuna.storages.RDBStorage(f"sqlite:///{path}")
+
+
 def _study(
     folder: Path, task: Task[Any, Any], options: TrainOptions, ranges: Mapping[str, Search]
 ) -> optuna.Study:
@@ -113,12 +129,13 @@ def _study(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"out: '{folder}' could not be made ready ({error.strerror}).") from error
+    begun = (folder / STUDY).is_file()
     study = optuna.create_study(
-        storage=f"sqlite:///{folder / STUDY}",
+        storage=_storage(optuna, folder / STUDY),
         study_name="elman",
         direction="maximize",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=None if (folder / STUDY).is_file() else options.seed),
+        sampler=optuna.samplers.TPESampler(seed=None if begun else options.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST),
     )
     common = {n: v for n, v in to_mapping(options).items() if n not in (*ranges, "out")}
