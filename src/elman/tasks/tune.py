@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 import time
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,16 +108,14 @@ def _ranges(kind: type[TrainOptions], given: Collection[str], search: Sequence[s
 MOST_TRIES = 10
 
 
-def _storage(optuna: Any, path: Path) -> Any:
-    """The study's file; of two processes that make it at the same moment one has to try again."""
-    from sqlalchemy.exc import IntegrityError, OperationalError
-
+def _retried(make: Callable[[], Any], errors: tuple[type[Exception], ...]) -> Any:
+    """What `make` gives; of two processes that begin a study at the same moment one has to try again."""
     for _ in range(MOST_TRIES - 1):
         try:
-            return optuna.storages.RDBStorage(f"sqlite:///{path}")
-        except (IntegrityError, OperationalError):
+            return make()
+        except errors:
             time.sleep(0.5)
-    return optuna.storages.RDBStorage(f"sqlite:///{path}")
+    return make()
 
 
 def _study(
@@ -125,18 +123,23 @@ def _study(
 ) -> optuna.Study:
     """The study in the folder, begun if there is none; raises `RunError` for one of something else."""
     optuna = _optuna()
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(f"out: '{folder}' could not be made ready ({error.strerror}).") from error
     begun = (folder / STUDY).is_file()
-    study = optuna.create_study(
-        storage=_storage(optuna, folder / STUDY),
-        study_name="elman",
-        direction="maximize",
-        load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=None if begun else options.seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST),
+    study = _retried(
+        lambda: optuna.create_study(
+            storage=f"sqlite:///{folder / STUDY}",
+            study_name="elman",
+            direction="maximize",
+            load_if_exists=True,
+            sampler=optuna.samplers.TPESampler(seed=None if begun else options.seed),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST),
+        ),
+        (SQLAlchemyError, optuna.exceptions.StorageInternalError),
     )
     common = {n: v for n, v in to_mapping(options).items() if n not in (*ranges, "out")}
     about = {"task": task.name, "options": common, "search": sorted(ranges)}
