@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 STUDY, BEST = "study.db", "best.toml"
 FIRST = 5  # trials that run to their end before any is compared with them
+MOST_TRIES, PAUSE = 10, 0.5  # to begin a study, where another process begins it too; seconds between them
 FILES = ("data", "valid", "test", "out", "overwrite", "resume")  # what a trial's options leave out
 
 
@@ -105,16 +106,13 @@ def _ranges(kind: type[TrainOptions], given: Collection[str], search: Sequence[s
     return ranges
 
 
-MOST_TRIES = 10
-
-
 def _retried(make: Callable[[], Any], errors: tuple[type[Exception], ...]) -> Any:
     """What `make` gives; of two processes that begin a study at the same moment one has to try again."""
     for _ in range(MOST_TRIES - 1):
         try:
             return make()
         except errors:
-            time.sleep(0.5)
+            time.sleep(PAUSE)
     return make()
 
 

@@ -42,8 +42,8 @@ class FlowLog:
             return
         began = time.perf_counter()
         layers = [_plain(flow) for flow in batch_flow(self.learner, module, batch, MARKS)]
-        seconds = time.perf_counter() - began
-        self.records.append({"step": step, "epoch": epoch, "seconds": seconds, "layers": layers})
+        took = time.perf_counter() - began
+        self.records.append({"step": step, "epoch": epoch, "seconds": took, "layers": layers})
 
 
 def batch_flow(learner: Learner, module: nn.Module, batch: Any, most: int | None = None) -> list[LayerFlow]:
