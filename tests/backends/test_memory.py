@@ -29,7 +29,15 @@ def test_blocks_are_of_root_t_steps(steps, reverse):
 @pytest.mark.parametrize("form", ["plain", "ragged", "reset"])
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 @pytest.mark.parametrize(
-    "cell", [cells.RNN(), cells.GRU(), cells.LSTM(peepholes=True, projection=True)], ids=repr
+    "cell",
+    [
+        cells.RNN(),
+        cells.RNN(activation="gelu"),
+        cells.GRU(),
+        cells.LSTM(peepholes=True, projection=True),
+        cells.SLSTM(),
+    ],
+    ids=repr,
 )
 def test_low_gives_what_fast_gives(cell, reverse, form, steps):
     program, batch = cell.program(), 3

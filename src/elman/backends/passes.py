@@ -18,10 +18,11 @@ from elman.backends.tensors import Adjoints, Compiled, Results, adjoint_arrays, 
 def forward(plans: Compiled, given: Given, keep: bool, into: Mapping[str, Tensor] | None = None) -> Results:
     """The states over time and at the end; with `keep` also what the backward pass reads.
 
-    into: where to write the states over time that are handed out; None: to new tensors.
+    into: where to write the states over time that are handed out, of a block of a training step; None: to
+        new tensors.
     """
     sizes = sizes_of(plans.program, given)
-    plan = plans.forward(sizes, keep).plan
+    plan = plans.forward(sizes, keep, training=into is not None).plan
     results = Results.empty(plans, sizes, given.x, keep, into=into)
     spans = Spans.of(given)
     if spans is None:

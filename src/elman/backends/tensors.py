@@ -65,11 +65,13 @@ class Compiled:
         kept: Sequence[Any] = tensors[self.inputs :]
         return tensors[: self.inputs], Results.from_flat(self, kept, low)
 
-    def forward(self, sizes: Mapping[str, int], keep: bool) -> ForwardPlan:
-        """The forward plan of those sizes; with `keep`, the one that stores for the backward pass."""
-        key = (*sizes.values(), keep)
+    def forward(self, sizes: Mapping[str, int], keep: bool, training: bool = False) -> ForwardPlan:
+        """The forward plan of those sizes; with `keep`, the one that stores for the backward pass; with
+        `training` alone, one that stores nothing and gives the same bits as that."""
+        key = (*sizes.values(), keep, training or keep)
         if key not in self._forward:
-            self._forward[key] = forward_plan(self.program, sizes, self.derived if keep else None)
+            derived = self.derived if training or keep else None
+            self._forward[key] = forward_plan(self.program, sizes, derived, store=keep)
         return self._forward[key]
 
     def adjoint(self, sizes: Mapping[str, int], with_x: bool, by_row: bool = False) -> AdjointPlan:

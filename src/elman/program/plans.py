@@ -74,8 +74,11 @@ class AdjointPlan:
     vectors: tuple[VectorGradient, ...]
 
 
-def forward_plan(program: Program, sizes: Mapping[str, int], adjoint: Adjoint | None) -> ForwardPlan:
-    """The plan of the forward step; with an `adjoint`, one that stores what the backward pass reads."""
+def forward_plan(
+    program: Program, sizes: Mapping[str, int], adjoint: Adjoint | None, store: bool = True
+) -> ForwardPlan:
+    """The plan of the forward step; with an `adjoint`, one that stores what the backward pass reads. Without
+    `store` it forgets that after each step, and gives the same bits: the same sums are folded."""
     graph = inline(program)
     plan = _empty_plan(program, graph, sizes)
     inputs = _common_inputs(program, graph, plan)
@@ -88,7 +91,7 @@ def forward_plan(program: Program, sizes: Mapping[str, int], adjoint: Adjoint | 
         stores.setdefault(graph.outputs[source], []).append(Port(number, next=True))
     saved = _columns([sizes[value.width] for value in adjoint.saved] if adjoint else [])
     if adjoint and saved:
-        number = plan.add("saved", "", "sequence", saved[-1].stop)
+        number = plan.add("saved", "", "sequence" if store else "scratch", saved[-1].stop)
         for value, columns in zip(adjoint.saved, saved, strict=True):
             stores.setdefault(value, []).append(Port(number, columns.start))
     biases = {
