@@ -333,7 +333,12 @@ def test_ctrl_c_and_resume_end_with_the_same_bits(tmp_path: Path, monkeypatch: p
         ("--version", r"elman \d+\.\d+\.\d+\n"),
         ("", re.escape(USAGE)),
         ("--help", re.escape(USAGE)),
-        ("cells", r"rnn +\S.*\n(\w+ +\S.*\n)+"),
+        (
+            "cells",
+            r"rnn +\S.*\n +options: activation=tanh, start=uniform\n(.*\n)+"
+            r"slstm +\S.*\n +options: heads=1, forget=sigmoid, forget_bias=none\n"
+            r"\nelman train TASK --cell NAME --cell-options OPTION=VALUE,… .*\n",
+        ),
         (
             "train",
             r"elman train TASK --data DATA \[options\]\n\ntasks:\n"

@@ -56,7 +56,7 @@ def unknown(argument: str, got: object, choices: Iterable[str]) -> ArgumentError
     valid = sorted(choices)
     near = difflib.get_close_matches(str(got), valid, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return ArgumentError(f"{argument}: unknown name {got!r}.{hint} Valid: {', '.join(valid)}.")
+    return ArgumentError(f"{argument}: unknown name {got!r}.{hint} Valid: {', '.join(valid) or 'none'}.")
 
 
 def missing(package: str, *, extra: str, what: str) -> MissingError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 
 from elman.cli.arguments import parse_job
@@ -13,9 +14,23 @@ def cells(given: list[str]) -> int:
     from elman.cells import create, names
 
     for name in names():
-        about = (type(create(name)).__doc__ or "").strip().splitlines()
+        cell = type(create(name))
+        about = (cell.__doc__ or "").strip().splitlines()
         print(f"{name:<12} {about[0] if about else ''}")
+        own = [
+            o for o in inspect.signature(cell).parameters.values() if o.name != "projection"
+        ]  # layers' alone
+        if own:
+            print(f"{'':<12} options: {', '.join(f'{o.name}={_shown(o.default)}' for o in own)}")
+    print(
+        "\nelman train TASK --cell NAME --cell-options OPTION=VALUE,… changes options; docs/cells.md tells of each."
+    )
     return 0
+
+
+def _shown(value: object) -> str:
+    """As `--cell-options` takes it."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True)

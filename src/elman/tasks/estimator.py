@@ -103,7 +103,7 @@ def load(path: str | Path) -> Any:
     kind = task.estimator
     known = opts.rules(kind.options_type)
     estimator = kind(**{name: value for name, value in model.about["options"].items() if known[name].python})
-    if "activation" not in model.about["options"]:
+    if not {"activation", "cell_options"} & set(model.about["options"]):
         estimator.cell = as_given(model.parts["cell"])
     estimator._take(model)
     estimator.history_ = RunFolder(Path(path)).load_history()

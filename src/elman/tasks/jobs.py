@@ -87,6 +87,8 @@ def train(
     folder.begin(
         to_mapping(options.replace(resume=False, overwrite=False, watch=False)), vocabulary=model.vocabulary
     )
+    if options.cell_options is not None:
+        console.print(f"cell: {model.parts['cell']!r}", highlight=False, markup=False, soft_wrap=True)
     parameters = sum(p.numel() for p in model.module.parameters())
     console.print(f"{parameters:,} weights; run folder {folder.where}", highlight=False)
     notice = "\n[yellow]Stopping after this batch; once more stops at once.[/yellow]"

@@ -12,26 +12,40 @@ from torch import Tensor, nn
 
 from elman.cells import Cell, create, names
 from elman.cells import options as cell_options
-from elman.errors import RunError, shown, wrong
+from elman.errors import RunError, shown, unknown, wrong
 from elman.nn import Recurrent
 from elman.tasks.convolution import Convolution
 from elman.tasks.inputs import Inputs
 from elman.tasks.token_inputs import TokenInputs, TokenLayer
 from elman.train.options import TrainOptions
+from elman.train.pairs import read_pairs
 
 
 def cell_of(options: TrainOptions) -> Cell:
-    """The cell that the options name; raises `ArgumentError` for a name or activation that is none."""
+    """The cell that the options name; raises `ArgumentError` for a name, activation or option that is none."""
+    given = read_pairs("cell_options", options.cell_options)
     if not isinstance(options.cell, str):
+        if given:
+            expected = "None beside a Cell, which has its options"
+            raise wrong("cell_options", expected=expected, got=given, remedy="Build the Cell with them.")
         return options.cell
+    known = [
+        name for name in cell_options(options.cell) if name != "projection"
+    ]  # no task has a width for it
+    for name in given:
+        if name not in known:
+            raise unknown(f"cell_options of {options.cell}", name, known)
     if options.activation is None:
-        return create(options.cell)
-    if "activation" not in cell_options(options.cell):
+        return create(options.cell, **given)
+    if "activation" in given:
+        got = shown(f"{options.activation!r} and {given['activation']!r} in cell_options")
+        raise wrong("activation", expected="it once", got=got, remedy="Leave one of them out.")
+    if "activation" not in known:
         able = [name for name in names() if "activation" in cell_options(name)]
         got = shown(f"{options.activation!r} for the cell {options.cell}, which has its own")
         expected = f"an activation only for a cell that lets it be chosen ({', '.join(able)})"
         raise wrong("activation", expected=expected, got=got)
-    return create(options.cell, activation=options.activation)
+    return create(options.cell, activation=options.activation, **given)
 
 
 def cell_about(cell: Cell) -> dict[str, Any]:

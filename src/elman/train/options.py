@@ -16,6 +16,7 @@ import tyro
 
 from elman.cells import names as cell_names
 from elman.errors import ArgumentError, shown, unknown, wrong
+from elman.train.pairs import FORM, read_pairs, write_pairs
 
 OptionsType = TypeVar("OptionsType", bound="TrainOptions")
 
@@ -54,6 +55,7 @@ class Rule:
     optional: bool = False
     choices: Callable[[], Iterable[str]] | None = None
     instance_of: str = ""  # a class (by name) whose instances are taken too, in Python
+    pairs: bool = False  # names with values, as one text or as a mapping
     python: bool = True  # False: about files and folders, so the estimators do not have it
     command_line: bool = True
     search: Search | None = None  # what tuning tries
@@ -115,6 +117,8 @@ class TrainOptions:
     """The recurrent cell (`elman cells` lists them)."""
     activation: str | None = text()
     """The cell's activation, for cells that let it be chosen, such as relu for the cell rnn."""
+    cell_options: str | None = text(pairs=True)
+    """Other options of the cell, such as peepholes=true,layer_norm=true; `elman cells` lists those of each."""
     hidden_size: Annotated[int, tyro.conf.arg(aliases=["--hidden"])] = whole(
         128, low=1, unit="units", search=Search(among=(32, 64, 128, 256))
     )
@@ -240,6 +244,8 @@ def expectation(rule: Rule) -> str:
         return f"a number of {rule.low:g} or more{none}"
     if rule.kind is bool:
         return f"True or False{none}"
+    if rule.pairs:
+        return f"{FORM}{none}"
     return f"a text{none}"
 
 
@@ -248,6 +254,8 @@ def _fits(rule: Rule, name: str, value: Any) -> bool:
         return rule.optional
     if rule.kind is bool:
         return isinstance(value, bool) or type(value).__name__ == "bool"
+    if rule.pairs:
+        return isinstance(read_pairs(name, value), dict)
     if rule.kind is str:
         if rule.instance_of and any(c.__name__ == rule.instance_of for c in type(value).__mro__):
             return True
@@ -278,11 +286,14 @@ def from_mapping(kind: type[OptionsType], values: Mapping[str, Any], *, origin: 
     for name, value in values.items():
         if name not in known:
             raise unknown(f"option in {origin}", name, known)
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and not known[name].pairs:
             raise wrong(f"{name} in {origin}", expected=expectation(known[name]), got=shown("a table"))
     plain: dict[str, Any] = {}
     for name, value in values.items():
-        plain[name] = float(value) if known[name].kind is float and type(value) is int else value
+        if known[name].pairs and isinstance(value, Mapping):
+            plain[name] = write_pairs(f"{name} in {origin}", value)
+        else:
+            plain[name] = float(value) if known[name].kind is float and type(value) is int else value
     try:
         options = kind(**plain)
         check(options)
@@ -297,6 +308,9 @@ def to_mapping(options: TrainOptions) -> dict[str, Any]:
     for name, rule in rules(type(options)).items():
         value = getattr(options, name)
         if value is None or not rule.command_line:
+            continue
+        if rule.pairs:
+            plain[name] = write_pairs(name, value)
             continue
         plain[name] = (
             rule.kind(value) if isinstance(value, (str, Real)) else str(getattr(value, "name", value))
