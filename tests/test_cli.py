@@ -337,7 +337,7 @@ def test_ctrl_c_and_resume_end_with_the_same_bits(tmp_path: Path, monkeypatch: p
             "cells",
             r"rnn +\S.*\n +options: activation=tanh, start=uniform\n(.*\n)+"
             r"slstm +\S.*\n +options: heads=1, forget=sigmoid, forget_bias=none\n"
-            r"\nelman train TASK --cell NAME --cell-options OPTION=VALUE,… .*\n",
+            r"\nChange options with --cell NAME --cell-options OPTION=VALUE,…; .*\n",
         ),
         (
             "train",

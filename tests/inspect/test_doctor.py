@@ -117,7 +117,7 @@ def test_units_that_are_saturated(vowels: tuple[list[np.ndarray], np.ndarray]) -
     finding = patient.findings()["saturated units"]
     assert finding.figure == 0.75
     assert finding.text.startswith("75% of the units of g in layer 1 are at -1 or 1 at nearly every step")
-    assert "--cell ligru" in finding.remedy
+    assert "--cell-options layer_norm=true" in finding.remedy
 
 
 def test_over_fitting(pixels: tuple[np.ndarray, np.ndarray]) -> None:

@@ -22,9 +22,7 @@ def cells(given: list[str]) -> int:
         ]  # layers' alone
         if own:
             print(f"{'':<12} options: {', '.join(f'{o.name}={_shown(o.default)}' for o in own)}")
-    print(
-        "\nelman train TASK --cell NAME --cell-options OPTION=VALUE,… changes options; docs/cells.md tells of each."
-    )
+    print("\nChange options with --cell NAME --cell-options OPTION=VALUE,…; docs/cells.md tells of each.")
     return 0
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from elman import cells
 from elman.inspect.signs import Signs
 from elman.train.gradient_flow import LOST
 from elman.train.optimizers import LEARNING_RATES
@@ -58,7 +59,7 @@ def vanishing(signs: Signs) -> Finding | None:
     cell = "--cell indrnn or lru, whose memory is long from the start," if gated else "--cell lstm or gru,"
     start = ""
     if signs.options.get("cell") == "rnn":
-        start = ' Or an orthogonal start (in Python cell=elman.cells.create("rnn", start="orthogonal")).'
+        start = " Or an orthogonal start (--cell-options start=orthogonal)."
     cut = f" or shorter sequences (--max-steps {2 * reach})" if "max_steps" in signs.options else ""
     pooling = ", --pooling mean" if signs.options.get("pooling") == "last" else ""
     return Finding(
@@ -67,8 +68,14 @@ def vanishing(signs: Signs) -> Finding | None:
         float(lost),
         f"In {title} the gradient of the loss falls below {LOST:g} of its largest {reach} steps before the "
         f"end: nothing is learned from the first {lost} of {places} steps.",
-        f"Try {cell} a layer norm (--cell ligru){pooling}{cut}.{start}",
+        f"Try {cell} a layer norm ({_layer_norm(signs)}){pooling}{cut}.{start}",
     )
+
+
+def _layer_norm(signs: Signs) -> str:
+    cell = signs.options.get("cell")
+    own = isinstance(cell, str) and cell in cells.names() and "layer_norm" in cells.options(cell)
+    return "--cell-options layer_norm=true" if own else "--cell ligru"
 
 
 GROWN = 1e3
@@ -134,7 +141,7 @@ def saturated_units(signs: Signs) -> Finding | None:
         share,
         f"{share:.0%} of the units of {name} in {title} are at -1 or 1 at nearly every step, where the slope "
         "is close to 0: they hardly learn.",
-        "Try a layer norm (--cell ligru).",
+        f"Try a layer norm ({_layer_norm(signs)}).",
     )
 
 

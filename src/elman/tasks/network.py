@@ -22,7 +22,7 @@ from elman.train.pairs import read_pairs
 
 
 def cell_of(options: TrainOptions) -> Cell:
-    """The cell that the options name; raises `ArgumentError` for a name, activation or option that is none."""
+    """The cell that the options name; raises `ArgumentError` for a name or an option that is none."""
     given = read_pairs("cell_options", options.cell_options)
     if not isinstance(options.cell, str):
         if given:

@@ -118,7 +118,7 @@ class TrainOptions:
     activation: str | None = text()
     """The cell's activation, for cells that let it be chosen, such as relu for the cell rnn."""
     cell_options: str | None = text(pairs=True)
-    """Other options of the cell, such as peepholes=true,layer_norm=true; `elman cells` lists those of each."""
+    """Other options of the cell, such as peepholes=true,layer_norm=true; `elman cells` lists them."""
     hidden_size: Annotated[int, tyro.conf.arg(aliases=["--hidden"])] = whole(
         128, low=1, unit="units", search=Search(among=(32, 64, 128, 256))
     )

@@ -1,4 +1,4 @@
-"""Names with values as one text, `peepholes=true,forget_bias=1`, or as a mapping: options within an option."""
+"""Names with values as one text, `peepholes=true,forget_bias=1`, or as a mapping."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _PLAIN = (bool, int, float, str)
 def read_pairs(argument: str, given: Any) -> dict[str, Any]:
     """The names and values of a text or a mapping; None has none.
 
-    Values in a text are true, false, none, numbers, or else texts themselves. A name may be written with - for _.
+    Values in a text are true, false, none, numbers, or else texts themselves.
+    A name may be written with - for _.
 
     Raises `ArgumentError` for anything else, a name given twice, or a value that is not plain.
     """
