@@ -9,142 +9,90 @@ error of 0.167.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+import numpy as np
+from rich.console import Console
 
+import elman
 from benchmarks.learning.evidence import Figure, report
-from elman.cells import Cell, create
-from elman.inspect import influence, signs_of, spectrum
+from elman.inspect import influence, inspect_run, spectrum
+from elman.inspect.examine import look
 from elman.inspect.influence import SHARE
-from elman.inspect.run import inspection_of
-from elman.inspect.several import look_at_several
-from elman.nn import Recurrent
-from elman.reporting.blocks import Note, Section
-from elman.reporting.cell_section import cell_section
-from elman.reporting.curves import learning_curves
-from elman.reporting.page import page, write_page
-from elman.reporting.run import Run
-from elman.reporting.seen import inside_sections
-from elman.reporting.speed import speed_section
-from elman.tasks.task import Model
-from elman.train.learner import Learner, Step
-from elman.train.loop import fit
-from elman.train.options import TrainOptions
+from elman.tasks.jobs import open_run, train
+from elman.tasks.regressing.options import RegressOptions
 
 STEPS, HIDDEN, BATCH = 200, 128, 16
+PARTS = {"train": 32_000, "valid": 512, "test": 2_000}
 HALF = 0.5  # a share of influence that an LSTM falls below within the sequence
+CELLS = {"rnn": None, "lstm": "coupled=true,forget_bias=5"}  # arXiv:1804.11188, section 2
 
 
-class AddingNetwork(nn.Module):
-    """A recurrent layer, and a linear one of its last output."""
-
-    def __init__(self, cell: Cell) -> None:
-        super().__init__()
-        self.recurrent = Recurrent(cell, 2, HIDDEN)
-        self.output = nn.Linear(HIDDEN, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(T, B, 2) to (B,)."""
-        return self.output(self.recurrent(x)[0][-1])[:, 0]
-
-
-class AddingLearner(Learner):
-    """Fresh sequences in every batch, drawn from the number of the batch."""
-
-    headline = "loss"
-
-    def __init__(self, cell: Cell, batches: int) -> None:
-        self.module = AddingNetwork(cell)
-        self.count = batches
-
-    def to(self, device: torch.device) -> None:
-        pass
-
-    def batches(self, epoch: int) -> Sequence[int]:
-        return range(epoch * self.count, (epoch + 1) * self.count)
-
-    def fetch(self, batch: int) -> tuple[Tensor, Tensor]:
-        return adding(BATCH, torch.Generator().manual_seed(batch))
-
-    def step(self, module: nn.Module, batch: tuple[Tensor, Tensor]) -> Step:
-        x, y = batch
-        return Step(F.mse_loss(module(x), y), len(y), {}, len(y))
-
-    def validate(self, module: nn.Module) -> dict[str, float]:
-        x, y = adding(512, torch.Generator().manual_seed(0))  # no batch has this number
-        return {"loss": F.mse_loss(module(x), y).item()}
-
-    def rank(self, train: Mapping[str, float], valid: Mapping[str, float]) -> tuple[float, ...]:
-        return (-valid["loss"],)
-
-    def fingerprint(self) -> str:
-        return "adding"
-
-
-def adding(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """(x (T, count, 2), sums (count,))."""
-    values = torch.rand(STEPS, count, generator=generator)
-    marks = torch.zeros(STEPS, count)
-    half, columns = STEPS // 2, torch.arange(count)
+def adding(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(X (count, T, 2), sums (count,))."""
+    draw = np.random.default_rng(seed)
+    x = np.zeros((count, STEPS, 2), np.float32)
+    x[:, :, 0] = draw.random((count, STEPS), np.float32)
+    half, rows = STEPS // 2, np.arange(count)
     for start in (0, half):
-        marks[start + torch.randint(half, (count,), generator=generator), columns] = 1.0
-    return torch.stack([values, marks], 2), (values * marks).sum(0)
+        x[rows, start + draw.integers(half, size=count), 1] = 1.0
+    return x, x.prod(2).sum(1)
 
 
-def look(name: str, cell: Cell, seconds: float, pages: Path | None) -> dict[str, Any]:
-    """Train for so long, then look inside; what was found as plain values. pages: where to write a report."""
-    torch.manual_seed(0)
-    learner = AddingLearner(cell, batches=100)
-    options = TrainOptions(
-        cell=cell,  # type: ignore[arg-type]
+def written(folder: Path) -> Path:
+    """The data as `elman train regress --data` reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed, (part, count) in enumerate(PARTS.items()):
+        x, y = adding(count, seed)
+        np.savez(folder / f"{part}.npz", X=x, y=y)
+    return folder
+
+
+def measured(cell: str, data: Path, run: Path, seconds: float) -> dict[str, Any]:
+    """Train for so long, then look inside and write the report; what was found as plain values."""
+    options = RegressOptions(
+        data=str(data),
+        out=str(run),
+        overwrite=True,
+        cell=cell,
+        cell_options=CELLS[cell],
         hidden_size=HIDDEN,
-        epochs=1000,
+        bidirectional=False,
+        pooling="last",
+        dropout=0.0,
+        standardize=False,
+        epochs=40,
         max_seconds=seconds,
         batch_size=BATCH,
         learning_rate=0.01,
         flow=100,
     )
-    outcome = fit(learner, options)
-    seen = look_at_several(learner, lambda batch: batch[0], 0, None, step=None, share=SHARE)
-    signs = signs_of(seen.walks, seen.flows, seen.units, learner, vars(options), outcome.history)
-    found = inspection_of(seen, signs, run=name, task="adding", data="the adding problem")
-    [walk], [flow], [measured], [implied] = seen.first.walks, seen.flows, seen.influences, seen.spectra
+    outcome = train("regress", options, Console())
+    found = inspect_run(run, explain=0)
+    task, model, options = open_run(str(run))
+    splits, _ = task.read(options)
+    [walk] = look(task.learner(model, splits, options)).walks
+    [flow], [reached], [implied] = found.flows, found.influences, found.spectra
     half = influence(walk, share=HALF), spectrum(walk, share=HALF, directions=2 * HIDDEN, sequences=2)
-    flowing = sum(record["seconds"] for record in outcome.flow)
-    if pages is not None:
-        settings = {"cell": name, "batch_size": BATCH, "bptt": STEPS}
-        model = Model(learner.module, {"options": settings}, parts={"cell": cell})
-        records = {"history": outcome.history, "flow": outcome.flow, "inspection": found.plain()}
-        write_page(pages / f"adding-{name}.html", page_of(Run(pages, settings, model=model, **records)))
+    figures = task.figures(model, splits.last)
+    page = elman.report(run)
     return {
-        "cell": repr(cell),
-        "validation_loss": min(record["valid_loss"] for record in outcome.history),
+        "cell": repr(model.parts["cell"]),
+        "mse": figures["rmse"] ** 2,
         "updates": outcome.history[-1]["step"],
         "lost_before_step": STEPS - flow.reach(),
-        "measured_horizon": measured.horizon,
+        "measured_horizon": reached.horizon,
         "spectrum_horizon": implied.horizon,
         "measured_half": half[0].horizon,
         "spectrum_half": half[1].horizon,
         "largest_exponent": implied.exponents[0],
-        "flow_share_of_time": flowing / outcome.seconds,
-        "sequences": seen.sequences,
+        "flow_share_of_time": sum(record["seconds"] for record in outcome.flow) / outcome.seconds,
+        "sequences": found.sequences,
         "findings": [str(finding) for finding in found.findings],
+        "page_megabytes": page.stat().st_size / 1e6,
     }
-
-
-def page_of(run: Run) -> str:
-    """The report of a network that belongs to no task."""
-    loss = min(record["valid_loss"] for record in run.history)
-    about = f"{HIDDEN} units. Mean squared error {loss:.4f}; always saying 1 leaves 0.1667."
-    sections = [Section("overview", "What was trained on what", [Note(about)]), learning_curves(run)]
-    sections += [part for part in (*inside_sections(run), speed_section(run), cell_section(run)) if part]
-    title = f"{run.settings['cell']}: two numbers to be added among {STEPS} steps"
-    return page(title, "python -m benchmarks.adding", sections)
 
 
 def apart(measured: int, implied: int | None) -> float:
@@ -156,25 +104,26 @@ def apart(measured: int, implied: int | None) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=55.0, help="of training, each")
-    parser.add_argument("--pages", type=Path, help="a folder to write a report of each network to")
+    parser.add_argument("--keep", type=Path, help="a folder to leave data, runs and their reports in")
     given = parser.parse_args()
-    seconds, pages = given.seconds, given.pages
-    rnn = look("rnn", create("rnn"), seconds, pages)
-    slow = create("lstm", coupled=True, forget_bias=5.0)  # arXiv:1804.11188, section 2
-    lstm = look("lstm", slow, seconds, pages)
+    seconds = given.seconds
+    with TemporaryDirectory() as temporary:
+        folder = given.keep or Path(temporary)
+        data = written(folder / "data")
+        rnn, lstm = (measured(cell, data, folder / f"adding-{cell}", seconds) for cell in CELLS)
     vanishing = any(said.startswith("vanishing gradient") for said in rnn["findings"])
     figures = [
         Figure("RNN: step before which the gradient is lost", rnn["lost_before_step"], 150, digits=0),
         Figure("RNN: the doctor names the vanishing gradient (1: yes)", float(vanishing), 1, digits=0),
-        Figure("LSTM: mean squared error", lstm["validation_loss"], 0.01, True),
+        Figure("LSTM: mean squared error", lstm["mse"], 0.01, True),
         Figure("LSTM: step before which the gradient is lost", lstm["lost_before_step"], 0, True, digits=0),
         *(
             Figure(
                 f"{name}: horizons at {share} differ by a factor of", apart(*horizons), 2.0, True, digits=2
             )
             for name, share, horizons in (
-                ("RNN", 0.01, (rnn["measured_horizon"], rnn["spectrum_horizon"])),
-                ("LSTM", 0.01, (lstm["measured_horizon"], lstm["spectrum_horizon"])),
+                ("RNN", SHARE, (rnn["measured_horizon"], rnn["spectrum_horizon"])),
+                ("LSTM", SHARE, (lstm["measured_horizon"], lstm["spectrum_horizon"])),
                 ("LSTM", HALF, (lstm["measured_half"], lstm["spectrum_half"])),
             )
         ),

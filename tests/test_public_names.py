@@ -16,7 +16,8 @@ CELLS = """
     GRU IndRNN Jordan LRU LSTM LiGRU MGU MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU RNN SLSTM SRU
 """
 PUBLIC = {
-    "elman": "Cell Classifier Forecaster LanguageModel Tagger cells compare explain inspect load nn report",
+    "elman": "Cell Classifier Forecaster LanguageModel Regressor Tagger cells compare explain inspect load nn "
+    "report",
     "elman.nn": "CRF GRU GRUCell LSTM LSTMCell RNN RNNCell CellLayer Recurrent IndRNN Jordan LRU LiGRU MGU "
     "MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU SLSTM SRU",
     "elman.cells": "Cell State create names options register unregister variants"
@@ -29,7 +30,7 @@ PUBLIC = {
     "Place Profile Signs Spectrum States Units Walk attribute effective_rank examine findings flow_of "
     "gradient_flow implied_horizon influence inspect_run look_inside most_active nearest recorded signs_of "
     "spectrum units_of",
-    "elman.estimators": "Classifier Forecaster LanguageModel Tagger load",
+    "elman.estimators": "Classifier Forecaster LanguageModel Regressor Tagger load",
 }
 ERRORS = "ArgumentError BackendError CellError DataError ElmanError MissingError RunError"
 NAMES = [(module, name) for module, names in PUBLIC.items() for name in names.split()]

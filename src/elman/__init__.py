@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from elman.estimators import Classifier as Classifier
     from elman.estimators import Forecaster as Forecaster
     from elman.estimators import LanguageModel as LanguageModel
+    from elman.estimators import Regressor as Regressor
     from elman.estimators import Tagger as Tagger
     from elman.estimators import load as load
     from elman.reporting import compare as compare

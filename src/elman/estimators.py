@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from elman.tasks.estimator import load as load
     from elman.tasks.forecast import Forecaster as Forecaster
     from elman.tasks.generate import LanguageModel as LanguageModel
+    from elman.tasks.regress import Regressor as Regressor
     from elman.tasks.tag import Tagger as Tagger
 
 _PLACES = {entry.estimator: f"elman.tasks.{name}" for name, entry in TASKS.items()} | {

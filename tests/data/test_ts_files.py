@@ -43,7 +43,7 @@ def test_ragged_cases() -> None:
         ),
         ("@equalLength\n", "line 1: expected @equalLength true or false, got 'nothing'."),
         ("@timeStamps true\n", "line 1: expected series without time stamps (@timeStamps false), got true."),
-        ("@targetLabel true\n", "line 1: expected classes, got @targetLabel true, which is a regression."),
+        ("@targetLabel maybe\n", "line 1: expected @targetLabel true or false, got 'maybe'."),
         (
             "@classLabel false\n@data\n1,2\n",
             "expected a class for each case, but its header says @classLabel false.",

@@ -1,4 +1,4 @@
-"""A fifth task: one file and one line in `TASKS` are all it needs, on the command line and in Python."""
+"""A further task: one file and one line in `TASKS` are all it needs, on the command line and in Python."""
 
 from __future__ import annotations
 

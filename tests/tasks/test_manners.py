@@ -1,4 +1,4 @@
-"""The four estimators with scikit-learn's tools: clone, parameters, pipelines, cross-validation."""
+"""The estimators with scikit-learn's tools: clone, parameters, pipelines, cross-validation."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ TABLE = pl.DataFrame({"ds": HOURS, "y": IMAGES.mean((1, 2)).astype(np.float64)})
 
 CASES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "classify": (elman.Classifier(**SMALL), (IMAGES, TARGET)),
+    "regress": (elman.Regressor(**SMALL), (IMAGES, IMAGES.mean((1, 2)))),
     "tag": (elman.Tagger(**SMALL), (WORDS, CAPITAL)),
     "forecast": (elman.Forecaster(**SMALL, horizon=4, lookback=8), (TABLE,)),
     "generate": (elman.LanguageModel(**SMALL), (LINES,)),
@@ -51,7 +52,7 @@ def test_manners(task: str) -> None:
     assert not hasattr(estimator, "model_")
 
 
-@pytest.mark.parametrize("task", ["classify", "tag", "generate"])
+@pytest.mark.parametrize("task", ["classify", "regress", "tag", "generate"])
 def test_cross_validation(task: str) -> None:
     estimator, data = CASES[task]
     scores = cross_val_score(estimator, *data, cv=3)

@@ -7,8 +7,8 @@ import torch
 
 from elman.errors import ArgumentError
 from elman.nn import LSTM
-from elman.tasks.classifying.pooling import POOLS, Attention, pool_named
 from elman.tasks.convolution import Convolution
+from elman.tasks.pooled.pooling import POOLS, Attention, pool_named
 from elman.tasks.truncated import truncated
 
 LENGTHS = torch.tensor([4, 1, 0, 6])

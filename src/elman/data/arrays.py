@@ -103,7 +103,7 @@ def check_lengths_match(actual: list[int], given: np.ndarray, name: str) -> None
 
 
 def labels_of(y: np.ndarray, count: int, *, source: str) -> np.ndarray:
-    """(N,) labels: whole numbers, booleans or texts. Numbers with a fraction are refused."""
+    """(N,) labels: numbers, booleans or texts."""
     if y.dtype == object:
         y = np.array(
             [value.item() if isinstance(value, np.generic) else value for value in y.ravel()]
@@ -113,16 +113,8 @@ def labels_of(y: np.ndarray, count: int, *, source: str) -> np.ndarray:
             f"{source}: expected one label per sequence, of shape ({count},), got shape {y.shape}."
         )
     check_lengths(count, len(y), source)
-    if y.dtype.kind == "f":
-        odd = ~np.isfinite(y) | (y != np.round(y))
-        if odd.any():
-            row = int(odd.argmax())
-            raise DataError(
-                f"{source}: expected classes (whole numbers or texts), got {y[row].item()!r} in row {row}. "
-                "Numbers to be predicted are a regression, which this task does not do."
-            )
-    elif y.dtype.kind not in "biuUS":
-        raise DataError(f"{source}: expected classes (whole numbers or texts), got the type {y.dtype}.")
+    if y.dtype.kind not in "biufUS":
+        raise DataError(f"{source}: expected numbers or texts, got the type {y.dtype}.")
     return y
 
 

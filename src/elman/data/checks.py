@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,8 +54,9 @@ def check_lengths(inputs: int, labels: int, source: str) -> None:
 
 
 def classes_of(examples: Examples) -> np.ndarray:
-    """The classes, sorted; raises `DataError` if there is only one."""
+    """The classes, sorted; raises `DataError` if there is only one, or a number with a fraction."""
     assert examples.labels is not None
+    check_whole(examples.labels, examples.source, first_row=examples.first_row)
     classes = np.unique(examples.labels)
     if len(classes) < 2:
         only = classes[0].item() if isinstance(classes[0], np.generic) else classes[0]
@@ -63,6 +65,55 @@ def classes_of(examples: Examples) -> np.ndarray:
             "Check that the right column is taken as the label."
         )
     return classes
+
+
+def check_whole(labels: np.ndarray, source: str, *, first_row: int = 0) -> None:
+    """Raise `DataError` for labels that are numbers with a fraction, which are no classes."""
+    if labels.dtype.kind != "f":
+        return
+    odd = ~np.isfinite(labels) | (labels != np.round(labels))
+    if odd.any():
+        row = int(odd.argmax())
+        raise DataError(
+            f"{source}: expected classes (whole numbers or texts), got {labels[row].item()!r} in row "
+            f"{row + first_row}. For numbers of sequences to be predicted there is the task regress."
+        )
+
+
+def numbers_of(examples: Examples) -> np.ndarray:
+    """(N,) float64: labels as numbers; raises `DataError` for one that is none, or is not finite."""
+    labels = examples.labels
+    assert labels is not None
+    try:
+        numbers = labels.astype(np.float64)
+    except ValueError:
+        numbers = np.array([_number(label) for label in labels.tolist()])
+    bad = ~np.isfinite(numbers)
+    if bad.any():
+        row = int(bad.argmax())
+        label = labels[row : row + 1].tolist()[0]
+        raise DataError(
+            f"{examples.source}: expected a finite number for each example, got {label!r} in row "
+            f"{row + examples.first_row}. Check that the right column is taken as the label; for classes "
+            "there is the task classify."
+        )
+    return numbers
+
+
+def _number(label: Any) -> float:
+    try:
+        return float(label)
+    except ValueError:
+        return float("nan")
+
+
+def check_spread(numbers: np.ndarray, source: str) -> None:
+    """Raise `DataError` for targets that are all the same."""
+    if numbers.min() == numbers.max():
+        raise DataError(
+            f"{source}: expected targets that differ, got {numbers[0]:g} for every example. "
+            "Check that the right column is taken as the label."
+        )
 
 
 def class_notes(

@@ -1,4 +1,4 @@
-"""Stratified shares: the same share of each class, the same rows for the same seed."""
+"""Shares held out, the same rows for the same seed; of classes the same share of each."""
 
 from __future__ import annotations
 
@@ -34,3 +34,12 @@ def hold_out(examples: Examples, share: float, seed: int) -> tuple[Examples, Exa
         return examples, None
     kept, out = stratified_share(examples.labels, share, seed)
     return (examples.select(kept), examples.select(out)) if len(out) else (examples, None)
+
+
+def hold_out_any(examples: Examples, share: float, seed: int) -> tuple[Examples, Examples | None]:
+    """The same where labels are numbers, whatever they are; one example at least is kept."""
+    count = min(round(share * len(examples)), len(examples) - 1)
+    if count == 0:
+        return examples, None
+    order = np.random.default_rng([seed, 0x5EED]).permutation(len(examples))
+    return examples.select(np.sort(order[count:])), examples.select(np.sort(order[:count]))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from elman.data.arrays import labels_of, load_arrays, sequences_of
+from elman.data.checks import check_whole
 from elman.data.files import existing
 from elman.data.sequences import Sequences
 from elman.data.steps import Steps, StepTokens
@@ -98,6 +99,7 @@ def _labels(y: Any, lengths: np.ndarray, source: str) -> Steps | list[np.ndarray
     if full and full[0].ndim == 2:
         return _several(rows, full[0].shape[1], source)
     flat = labels_of(np.concatenate(full) if full else np.zeros(0, int), int(lengths.sum()), source=source)
+    check_whole(flat, source)
     return Steps.of(flat, lengths)
 
 

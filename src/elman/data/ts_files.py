@@ -1,7 +1,7 @@
 """Series in the .ts format of the UEA and UCR archives (sktime, aeon), ragged or not.
 
 A header of lines that begin with @ (# is a comment), then `@data`, then one case a line: the values of a
-channel separated by commas, the channels by colons, the class last.
+channel separated by commas, the channels by colons, the class (or, for a regression, the number) last.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ class _Header:
     length: int | None = None
     classes: tuple[str, ...] | None = None
     labelled: bool = True
+    target: bool = False  # what stands last is a number to be predicted
+
+    @property
+    def answered(self) -> bool:
+        """Whether a class or a number stands last."""
+        return self.labelled or self.target
 
 
 def read_ts(path: Path, *, labelled: bool = True) -> Examples:
@@ -46,7 +52,7 @@ def parse_ts(content: bytes, source: str, *, labelled: bool = True) -> Examples:
     check_utf8(content, Path(source))
     lines = enumerate(content.decode().splitlines(), 1)
     header = _read_header(lines, source)
-    if labelled and not header.labelled:
+    if labelled and not header.answered:
         raise DataError(f"{source}: expected a class for each case, but its header says @classLabel false.")
     cases, labels, first = [], [], None
     for number, line in lines:
@@ -59,7 +65,9 @@ def parse_ts(content: bytes, source: str, *, labelled: bool = True) -> Examples:
         labels.append(label)
     if not cases:
         raise DataError(f"{source}: expected at least one case after @data, got none.")
-    named = labels_from_texts(labels) if header.labelled else None
+    named = labels_from_texts(labels) if header.answered else None
+    if named is not None and header.target:
+        named = named.astype(np.float64)
     return Examples(Sequences.from_arrays(cases, name=source), named, source, first_row=first or 0)
 
 
@@ -84,7 +92,9 @@ def _read_header(lines: Iterator[tuple[int, str]], source: str) -> _Header:
 def _take(header: _Header, name: str, values: list[str]) -> None:
     """One header line; raises `ValueError` saying what is wrong with it."""
     key, text = name.lower(), " ".join(values).lower()
-    if key in ("classlabel", *_FLAGS) and (not values or values[0].lower() not in ("true", "false")):
+    if key in ("classlabel", "targetlabel", *_FLAGS) and (
+        not values or values[0].lower() not in ("true", "false")
+    ):
         raise DataError(f"expected @{name} true or false, got {' '.join(values) or 'nothing'!r}.")
     if key in _NUMBERS:
         if not text.isdecimal() or int(text) < 1:
@@ -97,8 +107,8 @@ def _take(header: _Header, name: str, values: list[str]) -> None:
         header.channels = 1
     elif key == "timestamps" and text == "true":
         raise DataError("expected series without time stamps (@timeStamps false), got true.")
-    elif key == "targetlabel" and text.startswith("true"):
-        raise DataError("expected classes, got @targetLabel true, which is a regression.")
+    elif key == "targetlabel":
+        header.target = text == "true"
     elif key == "classlabel":
         header.labelled, header.classes = values[0].lower() == "true", tuple(values[1:]) or None
     elif key not in (*_FLAGS, *_OTHERS):
@@ -108,8 +118,10 @@ def _take(header: _Header, name: str, values: list[str]) -> None:
 def _read_case(line: str, header: _Header, where: str) -> tuple[np.ndarray, str]:
     """((T, F) float32, the class)."""
     channels, label = line.strip().split(":"), ""
-    if header.labelled:
+    if header.answered:
         label = channels.pop().strip()
+        if header.target and not _is_number(label):
+            raise DataError(f"{where}: expected a number at the end, to be predicted, got {label[:40]!r}.")
         if not label or (header.classes and label not in header.classes):
             listed = ", ".join((header.classes or ("any class",))[:20])
             raise DataError(f"{where}: expected a class at the end ({listed}), got {label[:40]!r}.")
@@ -134,3 +146,10 @@ def _numbers(channel: str, where: str) -> np.ndarray:
         )
     except ValueError as error:
         raise DataError(f"{where}: expected numbers separated by commas ({error}).") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False

@@ -23,6 +23,7 @@ TASKS = {
     "classify": Entry("a label for each sequence", "Classifier"),
     "forecast": Entry("the next steps of series, with intervals", "Forecaster"),
     "generate": Entry("a language model, which writes", "LanguageModel"),
+    "regress": Entry("a number for each sequence", "Regressor"),
     "tag": Entry("a label, or several, for each step of a sequence", "Tagger"),
 }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from elman.train.durable import write_bytes
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
 
 
@@ -57,6 +58,19 @@ def draw_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[Any]) -
     axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("prediction")
     axes.set_ylabel("truth")
+    return picture
+
+
+def draw_against(truth: np.ndarray, said: np.ndarray) -> Figure:
+    """What was said (N,) against the truth (N,); on the line both are equal."""
+    picture = new_picture(4.6, 4.2)
+    axes = picture.subplots()
+    ends = [min(truth.min(), said.min()), max(truth.max(), said.max())]
+    axes.plot(ends, ends, color="0.6", linestyle="--")
+    axes.scatter(truth, said, s=8, alpha=0.5)
+    axes.set_xlabel("truth")
+    axes.set_ylabel("prediction")
+    axes.grid(alpha=0.3)
     return picture
 
 

@@ -14,6 +14,7 @@ SHOWN = {
     "classify": "elman.reporting.results.classify",
     "forecast": "elman.reporting.results.forecast",
     "generate": "elman.reporting.results.generate",
+    "regress": "elman.reporting.results.regress",
     "tag": "elman.reporting.results.tag",
 }
 

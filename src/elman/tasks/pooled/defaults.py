@@ -1,4 +1,4 @@
-"""The defaults of classify, chosen from the data: its size, its lengths, its kind."""
+"""The defaults of these tasks, chosen from the data: its size, its lengths, its kind."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from elman.data import Examples, Sequences, Splits
 from elman.data.word_vectors import vector_size
 from elman.errors import wrong
-from elman.tasks.classifying.options import ClassifyOptions
+from elman.tasks.pooled.options import PooledOptions
 from elman.train.optimizers import LEARNING_RATES
 
 SMALL = 10_000  # training examples below which the defaults guard against overfitting
 LONG = 400  # words to which longer texts are cut
 
 
-def chosen_options(options: ClassifyOptions, splits: Splits[Examples]) -> dict[str, Any]:
+def chosen_options(options: PooledOptions, splits: Splits[Examples]) -> dict[str, Any]:
     """By name, what an option is to be where it was left open.
 
     Raises `ArgumentError` for an embedding size that the word vectors do not have, `DataError` for a file
@@ -39,7 +39,7 @@ def chosen_options(options: ClassifyOptions, splits: Splits[Examples]) -> dict[s
     }
 
 
-def _training(options: ClassifyOptions, count: int, *, texts: bool) -> dict[str, Any]:
+def _training(options: PooledOptions, count: int, *, texts: bool) -> dict[str, Any]:
     """For so many training examples."""
     small = count < SMALL
     plain = options.cell == "rnn"  # without gates it needs more and smaller steps, and underfits sooner
@@ -59,7 +59,7 @@ def _epochs(count: int, batch_size: int, steps: int, least: int) -> int:
     return min(max(round(steps / math.ceil(count / batch_size)), least), 40)
 
 
-def _embedding_size(options: ClassifyOptions) -> int:
+def _embedding_size(options: PooledOptions) -> int:
     if options.word_vectors is None:
         return 128
     size = vector_size(Path(options.word_vectors))

@@ -1,6 +1,6 @@
-"""The network of classify.
+"""The network of the tasks that answer once for a whole sequence.
 
-Dimensions: T steps, B sequences, F features, K classes.
+Dimensions: T steps, B sequences, F features, K outputs.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from torch import Tensor, nn
 
 from elman.cells import Cell
 from elman.errors import shown, wrong
-from elman.tasks.classifying.options import ClassifyOptions
-from elman.tasks.classifying.pooling import pool_named
 from elman.tasks.convolution import Convolution
 from elman.tasks.inputs import Inputs
 from elman.tasks.network import Body
+from elman.tasks.pooled.options import PooledOptions
+from elman.tasks.pooled.pooling import pool_named
 from elman.tasks.truncated import truncated
 
 
 class SequenceNetwork(nn.Module):
     """A body, pooling over time, dropout, a linear output."""
 
-    def __init__(self, inputs: Inputs, cell: Cell, options: ClassifyOptions, classes: int) -> None:
+    def __init__(self, inputs: Inputs, cell: Cell, options: PooledOptions, outputs: int) -> None:
         super().__init__()
         front = None
         if options.convolution:
@@ -35,7 +35,7 @@ class SequenceNetwork(nn.Module):
         self.body = Body(inputs, cell, options, front)
         self.pool = pool_named(options.pooling or "max", self.body.width)
         self.output_dropout = nn.Dropout(options.dropout or 0.0)
-        self.output = nn.Linear(self.body.width, classes)
+        self.output = nn.Linear(self.body.width, outputs)
         self.bptt = options.bptt
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -47,7 +47,7 @@ class SequenceNetwork(nn.Module):
         return self.output(self.output_dropout(self.pool(steps, ends, read)))
 
 
-def check_network(options: ClassifyOptions) -> None:
+def check_network(options: PooledOptions) -> None:
     """Raise `ArgumentError` for options that do not go together."""
     if options.bptt is not None and options.bidirectional:
         raise wrong(
