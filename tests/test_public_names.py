@@ -16,8 +16,8 @@ CELLS = """
     GRU IndRNN Jordan LRU LSTM LiGRU MGU MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU RNN SLSTM SRU
 """
 PUBLIC = {
-    "elman": "Cell Classifier Forecaster LanguageModel Regressor Tagger cells compare explain inspect load nn "
-    "report",
+    "elman": "Cell Classifier Forecaster LanguageModel Regressor Tagger cells compare explain inspect load "
+    "nn report",
     "elman.nn": "CRF GRU GRUCell LSTM LSTMCell RNN RNNCell CellLayer Recurrent IndRNN Jordan LRU LiGRU MGU "
     "MinGRU MinLSTM NARX OutputFeedback QRNN RGLRU SLSTM SRU",
     "elman.cells": "Cell State create names options register unregister variants"
