@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.func import functional_call, grad, jacrev, jvp, vmap
 
 import elman.nn
 
@@ -97,3 +98,36 @@ def test_steps_of_a_cell_are_the_layer(cell: Any, layer: Any) -> None:
 def test_copies_give_the_same_numbers(way: Any) -> None:
     cell, x = elman.nn.LSTMCell(IN, H, peepholes=True), torch.randn(B, IN)
     torch.testing.assert_close(way(cell)(x), cell(x), atol=0, rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own, at the first jvp
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize(("name", "options"), [*KINDS, ("GRUCell", {"reset_after": False})])
+def test_transforms_of_torch_func(name: str, options: dict, given: bool) -> None:
+    """Gradients of each sample beside plain autograd, one sample at a time; a jacobian beside its columns."""
+    cell = getattr(elman.nn, name)(IN, H, dtype=torch.float64, **options)
+    x = torch.randn(5, B, IN, dtype=torch.float64)
+    hx = tuple(s.detach() for s in as_tuple(states(name, 5, B)))
+
+    def step(parameters: Any, x: Tensor, *hx: Tensor) -> Tensor:
+        state = functional_call(cell, parameters, (x, hx if len(hx) > 1 else hx[0]) if given else (x,))
+        return torch.stack(as_tuple(state))
+
+    def loss(parameters: Any, x: Tensor, *hx: Tensor) -> Tensor:
+        return (step(parameters, x, *hx) ** 3).sum()
+
+    own = dict(cell.named_parameters())
+    frozen = {n: p.detach() for n, p in own.items()}
+    together = vmap(grad(loss), in_dims=(None, 0, *[0] * len(hx)))(frozen, x, *hx)
+    for sample in range(5):
+        rows = (x[sample], *(s[sample] for s in hx))
+        alone = torch.autograd.grad(loss(own, *rows), list(own.values()))
+        for parameter, expected in zip(own, alone, strict=True):
+            torch.testing.assert_close(together[parameter][sample], expected, atol=1e-10, rtol=0)
+    with torch.no_grad():
+        stepped = vmap(step, in_dims=(None, 0, *[0] * len(hx)))(frozen, x, *hx)
+        torch.testing.assert_close(stepped[2], step(own, x[2], *(s[2] for s in hx)), atol=1e-12, rtol=0)
+    one = tuple(s[0] for s in hx)
+    jacobian = jacrev(lambda x: step(frozen, x, *one))(x[0])
+    _, tangent = jvp(lambda x: step(frozen, x, *one), (x[0],), (x[1],))
+    torch.testing.assert_close((jacobian * x[1]).sum((-2, -1)), tangent, atol=1e-10, rtol=0)

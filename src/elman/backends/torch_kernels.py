@@ -19,6 +19,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from elman import cells
 from elman.backends import reference
+from elman.backends.autograd import transformed
 from elman.backends.given import Form, Given, initial_states
 from elman.program import Program
 
@@ -59,7 +60,7 @@ def obstacle(program: Program, dtype: torch.dtype, beyond: Sequence[str] = ()) -
         return f"torch has no kernel for {program.name} with these options."
     if not dtype.is_floating_point:
         return f"torch's kernels compute in floating point, the tensors are {dtype}."
-    if torch._C._are_functorch_transforms_active():
+    if transformed():
         return "torch.func does not reach into torch's kernels."
     return f"torch's kernels have no {' and no '.join(beyond)}." if beyond else ""
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from elman.backends import CHOICES
+from elman.backends.autograd import transformed
 from elman.cells import Cell, create, options
 from elman.errors import shown, unknown, wrong
 from elman.program import Program
@@ -213,7 +214,7 @@ def check_lengths(lengths: Any, steps: int, batch: int) -> Tensor:
             got=tuple(values.shape),
             remedy="If batch and time are swapped, look at the layer's batch_first.",
         )
-    if not torch.compiler.is_compiling() and not torch._C._are_functorch_transforms_active():
+    if not torch.compiler.is_compiling() and not transformed():
         _check_range(values, steps)
     return values.to(device="cpu", dtype=torch.int64)
 

@@ -1,8 +1,8 @@
 """RNNCell, GRUCell and LSTMCell: one step at a time, as `torch.nn`'s.
 
 They have the same cell definitions as the layers. One step is too little for a loop over time to pay: where
-torch has a kernel for the very step it runs; others run on the engine, or where gradients are wanted on the
-reference reader, which has less to set up.
+torch has a kernel for the very step it runs; others run on the engine, or on the reference reader, which has
+less to set up, where gradients are wanted and under `torch.func`, which does not reach into the kernels.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch.nn import Module
 
 from elman import cells
 from elman.backends import recurrence, torch_kernels
+from elman.backends.autograd import transformed
 from elman.errors import shown, wrong
 from elman.nn import weights
 from elman.nn.arguments import check_flag, check_input, check_size, check_states
@@ -88,10 +89,10 @@ class SingleStep(Module):
         self, x: Tensor, parameters: dict[str, Tensor], states: Sequence[Tensor | None]
     ) -> Sequence[Tensor]:
         """The states after one step of x (B, I) from `states` (B, H), or None for zeros."""
-        if self._kernel is not None:
+        if self._kernel is not None and not transformed():
             zeros = [x.new_zeros(x.shape[0], self.hidden_size) if s is None else s for s in states]
             return self._kernel(x, zeros, parameters)
-        backend = "reference" if torch.is_grad_enabled() else "auto"
+        backend = "reference" if torch.is_grad_enabled() or transformed() else "auto"
         return recurrence(self.program, x.unsqueeze(0), parameters, states, backend=backend)[1]
 
     def _initial(self, hx: Any, input: Tensor, weight: Tensor) -> list[Tensor] | list[None]:
