@@ -140,8 +140,10 @@ def test_a_machine_that_lacks_them(monkeypatch):
     assert choose(program, CPU, torch.float32, "auto", (BF16,)) == "reference"
     layer, x = elman.nn.GRU(3, 4), torch.randn(5, 2, 3)
     with torch.autocast("cpu", torch.bfloat16):
-        with pytest.warns(UserWarning, match="GRU runs in float32: products of bfloat16 need AVX512-BF16"):
+        text_of_warning = "GRU runs in float32: products of bfloat16 need AVX512-BF16"
+        with pytest.warns(UserWarning, match=text_of_warning) as caught:
             output, _ = layer(x)
+        assert {warning.filename for warning in caught} == {__file__}
         assert str(elman.explain(layer)).endswith(f"in float32 though autocast is on: {text}")
         with pytest.raises(BackendError) as error:
             elman.nn.GRU(3, 4, backend="engine")(x)
@@ -179,6 +181,62 @@ def test_a_layer_under_autocast(backend):
     output.float().square().sum().backward()
     assert all(p.grad is not None and p.grad.dtype == torch.float32 for p in layer.parameters())
     assert x.grad is not None
+
+
+@needs_bf16
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", ["RNNCell", "GRUCell", "LSTMCell"])
+def test_a_one_step_cell_under_autocast(name, training):
+    """It is the layer of its weights: the state is carried on in float32, products are of bfloat16."""
+    cell = getattr(elman.nn, name)(30, 40)
+    layer = getattr(elman.nn, name.removesuffix("Cell"))(30, 40)
+    layer.load_state_dict({f"{key}_l0": value for key, value in cell.state_dict().items()})
+    x = torch.randn(6, 3, 30)
+    with torch.set_grad_enabled(training):
+        state = exact = None
+        for step in x:
+            exact = cell(step, exact)
+            with torch.autocast("cpu", torch.bfloat16):
+                state = cell(step, state)
+        with torch.autocast("cpu", torch.bfloat16):
+            _, final = layer(x)
+            half = final[0].bfloat16() if name == "RNNCell" else None
+            assert half is None or cell(x[0].bfloat16(), half[0]).dtype == torch.float32
+    for found, layers, right in zip(*map(as_tuple, (state, final, exact)), strict=True):
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, layers[0], atol=1e-3, rtol=0)
+        assert 1e-5 < (found - right).abs().max() < 2e-2
+    if training:
+        sum(s.square().sum() for s in as_tuple(state)).backward()
+        assert all(p.grad is not None and p.grad.dtype == torch.float32 for p in cell.parameters())
+
+
+def as_tuple(state):
+    return state if isinstance(state, tuple) else (state,)
+
+
+@pytest.mark.parametrize("name", ["RNNCell", "GRUCell", "LSTMCell"])
+def test_a_one_step_cell_where_the_machine_lacks_them(name, monkeypatch):
+    monkeypatch.setattr(native, "has_bf16", lambda: False)
+    cell, x = getattr(elman.nn, name)(3, 4), torch.randn(5, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        with pytest.warns(UserWarning, match=f"{name[:-4]} runs in float32: products of bfloat16") as caught:
+            state = cell(x)
+        with pytest.warns(UserWarning, match="runs in float32"):
+            again = cell(x, state)
+    assert {warning.filename for warning in caught} == {__file__}
+    torch.testing.assert_close(again, cell(x, cell(x)), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", ["RNNCell", "GRUCell", "LSTMCell"])
+def test_another_autocast_leaves_a_one_step_cell_in_the_dtype_of_its_weights(name, dtype):
+    cell, x = getattr(elman.nn, name)(3, 4, dtype=dtype), torch.randn(5, 3)
+    with torch.autocast("cpu", torch.float16):
+        state = cell(x.half())
+        again = cell(x.half(), state)
+    widened = x.half().to(dtype)
+    torch.testing.assert_close(again, cell(widened, cell(widened)), atol=0, rtol=0)
 
 
 @needs_bf16

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 from elman.backends import engine
 from elman.program import Program
@@ -35,3 +37,13 @@ def products(program: Program, weight: Tensor, backend: str) -> torch.dtype | No
         stacklevel=6,
     )
     return None
+
+
+def cast(value: Any, like: Tensor | torch.dtype) -> Any:
+    """A tensor, each tensor of a tuple or list, or a PackedSequence in that dtype; anything else as it is."""
+    dtype = like.dtype if isinstance(like, Tensor) else like
+    if isinstance(value, PackedSequence):
+        return value._replace(data=value.data.to(dtype))
+    if isinstance(value, (tuple, list)):
+        return tuple(cast(entry, dtype) for entry in value)
+    return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value

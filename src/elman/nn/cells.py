@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from elman import cells
-from elman.backends import recurrence, torch_kernels
+from elman.backends import autocast, recurrence, torch_kernels
 from elman.backends.autograd import transformed
 from elman.errors import shown, wrong
 from elman.nn import weights
@@ -69,31 +69,46 @@ class SingleStep(Module):
         Returns:
             The next state, shaped as `hx`.
 
+        Under torch.autocast("cpu", torch.bfloat16) a cell of float32 weights takes matrix products of
+        bfloat16, added in float32; under any autocast the state has the dtype of the weights.
+
         Raises:
             ArgumentError: shapes, dtypes or devices that do not fit.
         """
+        weight: Tensor = getattr(self, self._names[0])
+        if not torch.is_autocast_enabled(weight.device.type):
+            return self._step(input, hx, weight)
+        products = autocast.products(self.program, weight, "auto")
+        with torch.autocast(weight.device.type, enabled=False):
+            return self._step(autocast.cast(input, weight), autocast.cast(hx, weight), weight, products)
+
+    def _step(self, input: Tensor, hx: Any, weight: Tensor, products: torch.dtype | None = None) -> Any:
         if not isinstance(input, Tensor) or input.dim() not in (1, 2):
             got = tuple(input.shape) if isinstance(input, Tensor) else shown(f"a {type(input).__name__}")
             raise wrong("input", expected="a tensor of 1 dimension (features) or 2 with a batch", got=got)
-        weight: Tensor = getattr(self, self._names[0])
         check_input(input, weight, self.input_size)
         batched = input.dim() == 2
         states = self._initial(hx, input, weight)
         parameters = {name: getattr(self, name) for name in self._names}
         rows = [state if batched or state is None else state.unsqueeze(0) for state in states]
-        finals = self._next(input if batched else input.unsqueeze(0), parameters, rows)
+        finals = self._next(input if batched else input.unsqueeze(0), parameters, rows, products)
         state = finals if batched else tuple(final.squeeze(0) for final in finals)
         return state[0] if len(state) == 1 else tuple(state)
 
     def _next(
-        self, x: Tensor, parameters: dict[str, Tensor], states: Sequence[Tensor | None]
+        self,
+        x: Tensor,
+        parameters: dict[str, Tensor],
+        states: Sequence[Tensor | None],
+        products: torch.dtype | None,
     ) -> Sequence[Tensor]:
         """The states after one step of x (B, I) from `states` (B, H), or None for zeros."""
-        if self._kernel is not None and not transformed():
+        if self._kernel is not None and products is None and not transformed():
             zeros = [x.new_zeros(x.shape[0], self.hidden_size) if s is None else s for s in states]
             return self._kernel(x, zeros, parameters)
         backend = "reference" if torch.is_grad_enabled() or transformed() else "auto"
-        return recurrence(self.program, x.unsqueeze(0), parameters, states, backend=backend)[1]
+        steps = x.unsqueeze(0)
+        return recurrence(self.program, steps, parameters, states, backend=backend, products=products)[1]
 
     def _initial(self, hx: Any, input: Tensor, weight: Tensor) -> list[Tensor] | list[None]:
         declared = [state.name for state in self.program.states]

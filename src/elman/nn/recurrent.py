@@ -242,8 +242,8 @@ class Recurrent(Module):
         products = autocast.products(self.program, weight, self.backend)
         with torch.autocast(weight.device.type, enabled=False):  # states are of the weights' dtype
             sequences.data = sequences.data.to(weight.dtype)
-            outputs, state = self._run(sequences, _cast(hx, weight), weight, all_states, products)
-            return (_cast(outputs, torch.bfloat16) if narrow else outputs), state
+            outputs, state = self._run(sequences, autocast.cast(hx, weight), weight, all_states, products)
+            return (autocast.cast(outputs, torch.bfloat16) if narrow else outputs), state
 
     def _run(
         self,
@@ -367,13 +367,3 @@ class Recurrent(Module):
         super().__setstate__(state)
         self.program = self.cell.program(bias=self.bias)
         self._derive()
-
-
-def _cast(value: Any, like: Tensor | torch.dtype) -> Any:
-    """A tensor, each tensor of a tuple or list, or a PackedSequence in that dtype; anything else as it is."""
-    dtype = like.dtype if isinstance(like, Tensor) else like
-    if isinstance(value, PackedSequence):
-        return value._replace(data=value.data.to(dtype))
-    if isinstance(value, (tuple, list)):
-        return tuple(_cast(entry, dtype) for entry in value)
-    return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
