@@ -256,11 +256,29 @@ CALLING: list[tuple[Callable[[], Any], str]] = [
     ),
     (
         lambda: elman.nn.LSTMCell(3, 5)(X),
-        "input: expected a tensor of 1 dimension (features) or 2 with a batch, got (4, 2, 3).",
+        "input: expected 1 dimension (features) or 2 with a batch, got (4, 2, 3). "
+        "Add a missing dimension with input.unsqueeze(), merge surplus ones with input.flatten().",
     ),
+    (lambda: elman.nn.RNNCell(3, 5)([1.0]), "input: expected a tensor, got a list."),
     (
         lambda: elman.nn.GRUCell(3, 5)(X[0], torch.zeros(3, 5)),
-        "hx: expected shape (2, 5) = (batch, hidden_size), got (3, 5). Leave hx out to start from zeros.",
+        "hx: expected shape (2, 5) = (batch, hidden_size), got (3, 5). "
+        "The state is of a batch of 3 sequences, the input of 2: leave hx out to start from zeros, or carry "
+        "the states of the same sequences.",
+    ),
+    (
+        lambda: elman.nn.GRUCell(3, 5)(X[0], torch.zeros(3, 4)),
+        "hx: expected shape (2, 5) = (batch, hidden_size), got (3, 4). Leave hx out to start from zeros.",
+    ),
+    (
+        lambda: elman.nn.RNNCell(3, 5)(X[0], torch.zeros(5)),
+        "hx: expected shape (2, 5) = (batch, hidden_size), got (5,). "
+        "A state has as many dimensions as the input, here 2.",
+    ),
+    (
+        lambda: elman.nn.GRU(3, 5, 2)(X[:, 0], torch.zeros(1, 5)),
+        "hx: expected shape (2, 5) = (num_layers * directions, features), got (1, 5). "
+        "Leave hx out to start from zeros.",
     ),
     (
         lambda: elman.nn.LSTMCell(3, 5)(X[0, 0], (torch.zeros(5), torch.zeros(4))),

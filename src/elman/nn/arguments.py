@@ -108,6 +108,19 @@ def _has_projection(program: Program) -> bool:
     return "P" in rows
 
 
+def check_dimensions(x: Tensor, names: Sequence[str]) -> None:
+    """Raises `ArgumentError` unless `x` has the dimensions of those names, or one more for a batch."""
+    single = len(names)
+    if x.dim() not in (single, single + 1):
+        dimensions = f"{single} dimension{'s' if single > 1 else ''} ({', '.join(names)})"
+        raise wrong(
+            "input",
+            expected=f"{dimensions} or {single + 1} with a batch",
+            got=tuple(x.shape),
+            remedy="Add a missing dimension with input.unsqueeze(), merge surplus ones with input.flatten().",
+        )
+
+
 def check_input(x: Tensor, weight: Tensor, input_size: int) -> None:
     """Raises `ArgumentError` unless `x` (..., I) has the layer's features, dtype and device."""
     features = x.shape[-1]
@@ -182,7 +195,7 @@ def _check_state(argument: str, value: Any, shape: tuple[int, ...], legend: str,
             argument,
             expected=f"shape {shape} = ({legend})",
             got=tuple(value.shape),
-            remedy=_state_hint(value.shape, shape),
+            remedy=_state_hint(value.shape, shape, legend),
         )
     check_kind(argument, value, weight)
 
@@ -251,14 +264,17 @@ def _check_range(lengths: Tensor, steps: int) -> None:
             )
 
 
-def _state_hint(got: torch.Size, expected: tuple[int, ...]) -> str:
+def _state_hint(got: torch.Size, expected: tuple[int, ...], legend: str) -> str:
     if len(got) != len(expected):
         return f"A state has as many dimensions as the input, here {len(expected)}."
     if len(expected) == 3 and (got[1], got[0], got[2]) == expected:
         return "A state is never batch first: transpose its first two dimensions."
-    if len(expected) == 3 and (got[0], got[2]) == (expected[0], expected[2]):
+    dimensions = legend.split(", ")
+    differing = [n for n in range(len(expected)) if got[n] != expected[n]]
+    if len(differing) == 1 and dimensions[differing[0]] == "batch":
+        here, there = got[differing[0]], expected[differing[0]]
         return (
-            f"The state is of a batch of {got[1]} sequences, the input of {expected[1]}: leave hx out to "
+            f"The state is of a batch of {here} sequences, the input of {there}: leave hx out to "
             "start from zeros, or carry the states of the same sequences."
         )
     return "Leave hx out to start from zeros."

@@ -19,7 +19,7 @@ from elman.backends import autocast, recurrence, torch_kernels
 from elman.backends.autograd import transformed
 from elman.errors import shown, wrong
 from elman.nn import weights
-from elman.nn.arguments import check_flag, check_input, check_size, check_states
+from elman.nn.arguments import check_dimensions, check_flag, check_input, check_size, check_states
 from elman.nn.layers import check_nonlinearity
 
 
@@ -83,9 +83,9 @@ class SingleStep(Module):
             return self._step(autocast.cast(input, weight), autocast.cast(hx, weight), weight, products)
 
     def _step(self, input: Tensor, hx: Any, weight: Tensor, products: torch.dtype | None = None) -> Any:
-        if not isinstance(input, Tensor) or input.dim() not in (1, 2):
-            got = tuple(input.shape) if isinstance(input, Tensor) else shown(f"a {type(input).__name__}")
-            raise wrong("input", expected="a tensor of 1 dimension (features) or 2 with a batch", got=got)
+        if not isinstance(input, Tensor):
+            raise wrong("input", expected="a tensor", got=shown(f"a {type(input).__name__}"))
+        check_dimensions(input, ("features",))
         check_input(input, weight, self.input_size)
         batched = input.dim() == 2
         states = self._initial(hx, input, weight)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from elman.errors import shown, wrong
-from elman.nn.arguments import check_lengths, check_resets
+from elman.nn.arguments import check_dimensions, check_lengths, check_resets
 
 
 @dataclass
@@ -72,13 +72,7 @@ def arrange(input: Any, lengths: Any, resets: Any, batch_first: bool) -> Sequenc
         return _unpack(input, lengths, resets, batch_first)
     if not isinstance(input, Tensor):
         raise wrong("input", expected="a tensor or a PackedSequence", got=shown(f"a {type(input).__name__}"))
-    if input.dim() not in (2, 3):
-        raise wrong(
-            "input",
-            expected="2 dimensions (steps, features) or 3 with a batch",
-            got=tuple(input.shape),
-            remedy="Add a missing dimension with input.unsqueeze(), merge surplus ones with input.flatten().",
-        )
+    check_dimensions(input, ("steps", "features"))
     batched = input.dim() == 3
     if not batched:
         data = input.unsqueeze(1)
