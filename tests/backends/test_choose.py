@@ -25,8 +25,33 @@ def test_auto_takes_the_engine_on_the_cpu(name):
 def test_auto_says_why_it_takes_the_reference():
     choice = explain_choice(cells.GRU().program(), CPU, torch.float16, "auto")
     assert str(choice) == "reference: the engine computes in float32 and float64, the tensors are float16."
-    choice = explain_choice(cells.GRU().program(), torch.device("meta"), torch.float32, "auto")
-    assert str(choice) == "reference: the engine runs on the CPU, the tensors are on meta."
+    choice = explain_choice(cells.GRU().program(), torch.device("mps"), torch.float32, "auto")
+    assert str(choice) == "reference: the engine runs on the CPU, the tensors are on mps."
+
+
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM", "MinGRU", "RNNCell", "GRUCell", "LSTMCell"])
+@pytest.mark.parametrize("backend", ["auto", "reference", "engine"])
+def test_meta_is_for_building_alone(name, backend):
+    single = name.endswith("Cell")
+    options = {} if single else {"backend": backend}
+    layer = getattr(elman.nn, name)(3, 4, device="meta", **options)
+    x = torch.randn(2, 3) if single else torch.randn(5, 2, 3)
+    expected = (
+        f"backend: {'auto' if single else backend!r} cannot run {layer.program.name} here: tensors on meta "
+        'have no numbers. Give the layer memory with layer.to_empty(device="cpu"), then values with '
+        "layer.reset_parameters() or layer.load_state_dict(...)."
+    ).replace("backend: auto", "backend: 'auto'")
+    for moved in (layer, getattr(elman.nn, name)(3, 4, **options).to("meta")):
+        calls = [lambda m=moved: m(x.to("meta")), lambda m=moved: m(x)]
+        for call in calls if single else [*calls, lambda m=moved: elman.explain(m)]:
+            with pytest.raises(BackendError) as error:
+                call()
+            assert str(error.value) == expected
+    torch.manual_seed(1)
+    layer.to_empty(device="cpu").reset_parameters()
+    torch.manual_seed(1)
+    built = getattr(elman.nn, name)(3, 4, **options)
+    torch.testing.assert_close(layer(x), built(x), atol=0, rtol=0)
 
 
 def test_a_named_reader_never_falls_back():

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from elman.backends import engine, reference, scan, torch_kernels
-from elman.backends.choose import BF16, CHOICES, Choice, choose, explain
+from elman.backends.choose import BF16, CHOICES, Choice, check_device, choose, explain
 from elman.backends.given import Given
 from elman.errors import unknown, wrong
 from elman.program import Program
@@ -16,7 +16,7 @@ from elman.program import Program
 #: how much a training step keeps
 MEMORY = ("fast", "low")
 
-__all__ = ["CHOICES", "Choice", "choose", "explain", "prepare", "recurrence"]
+__all__ = ["CHOICES", "Choice", "check_device", "choose", "explain", "prepare", "recurrence"]
 
 
 def recurrence(

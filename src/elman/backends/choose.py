@@ -19,6 +19,16 @@ CHOICES = ("auto", *READERS)
 BF16 = "products of bfloat16"
 
 
+def check_device(program: Program, device: torch.device, backend: str = "auto") -> None:
+    """Raises `BackendError` for the meta device, whose tensors have no numbers: no reader serves it."""
+    if device.type == "meta":
+        raise BackendError(
+            f"backend: {backend!r} cannot run {program.name} here: tensors on meta have no numbers. "
+            'Give the layer memory with layer.to_empty(device="cpu"), then values with '
+            "layer.reset_parameters() or layer.load_state_dict(...)."
+        )
+
+
 def choose(
     program: Program,
     device: torch.device,
@@ -30,10 +40,12 @@ def choose(
 
     `beyond`: what the run asks for besides a plain one, in words, such as "resets"; not all readers have it.
 
-    Raises `ArgumentError` for an unknown backend and `BackendError` for a named one that cannot serve; only
-    "auto" chooses by itself: torch's own kernels only on CUDA, "scan" only in place of the reference, since
-    on the engine its second walk costs more than two threads save.
+    Raises `ArgumentError` for an unknown backend and `BackendError` for a named one that cannot serve, and
+    for the meta device, which none can; only "auto" chooses by itself: torch's own kernels only on CUDA,
+    "scan" only in place of the reference, since on the engine its second walk costs more than two threads
+    save.
     """
+    check_device(program, device, backend)
     if backend == "reference":
         return backend
     if backend not in CHOICES:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from elman import cells
-from elman.backends import autocast, recurrence, torch_kernels
+from elman.backends import autocast, check_device, recurrence, torch_kernels
 from elman.backends.autograd import transformed
 from elman.errors import shown, wrong
 from elman.nn import weights
@@ -74,8 +74,10 @@ class SingleStep(Module):
 
         Raises:
             ArgumentError: shapes, dtypes or devices that do not fit.
+            BackendError: the cell is on the meta device.
         """
         weight: Tensor = getattr(self, self._names[0])
+        check_device(self.program, weight.device)
         if not torch.is_autocast_enabled(weight.device.type):
             return self._step(input, hx, weight)
         products = autocast.products(self.program, weight, "auto")

@@ -16,7 +16,7 @@ from torch.nn import Module
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
-from elman.backends import autocast, prepare, recurrence
+from elman.backends import autocast, check_device, prepare, recurrence
 from elman.cells import Cell
 from elman.nn import regularisers, weights
 from elman.nn.arguments import (
@@ -232,9 +232,10 @@ class Recurrent(Module):
 
         Raises:
             ArgumentError: shapes, dtypes, devices, lengths or resets that do not fit.
-            BackendError: the backend that the layer names cannot serve these tensors.
+            BackendError: the backend that the layer names cannot serve these tensors, or they are on meta.
         """
         weight = self._parameter(self._all_weights[0][0])
+        check_device(self.program, weight.device, self.backend)
         sequences = arrange(input, lengths, resets, self.batch_first)
         if not torch.is_autocast_enabled(weight.device.type):
             return self._run(sequences, hx, weight, all_states)
