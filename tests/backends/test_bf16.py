@@ -200,8 +200,9 @@ def test_a_one_step_cell_under_autocast(name, training):
                 state = cell(step, state)
         with torch.autocast("cpu", torch.bfloat16):
             _, final = layer(x)
-            half = final[0].bfloat16() if name == "RNNCell" else None
-            assert half is None or cell(x[0].bfloat16(), half[0]).dtype == torch.float32
+            half = tuple(s.bfloat16() for s in as_tuple(state))
+            again = cell(x[0].bfloat16(), half if len(half) > 1 else half[0])
+    assert all(s.dtype == torch.float32 for s in as_tuple(again))
     for found, layers, right in zip(*map(as_tuple, (state, final, exact)), strict=True):
         assert found.dtype == torch.float32
         torch.testing.assert_close(found, layers[0], atol=1e-3, rtol=0)

@@ -34,7 +34,7 @@ def products(program: Program, weight: Tensor, backend: str) -> torch.dtype | No
     warnings.warn(
         f"torch.autocast: {program.name} runs in float32: {obstacle} "
         'Call the layer under torch.autocast("cpu", enabled=False), or silence this warning.',
-        stacklevel=6,
+        stacklevel=5,  # the caller of the module, whose call is two frames of torch's
     )
     return None
 
