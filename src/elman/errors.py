@@ -51,12 +51,13 @@ class shown:
         self.text = text
 
 
-def unknown(argument: str, got: object, choices: Iterable[str]) -> ArgumentError:
+def unknown(argument: str, got: object, choices: Iterable[str], remedy: str = "") -> ArgumentError:
     """An `ArgumentError` for a name that is not among `choices`; suggests the nearest one."""
     valid = sorted(choices)
     near = difflib.get_close_matches(str(got), valid, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return ArgumentError(f"{argument}: unknown name {got!r}.{hint} Valid: {', '.join(valid) or 'none'}.")
+    message = f"{argument}: unknown name {got!r}.{hint} Valid: {', '.join(valid) or 'none'}."
+    return ArgumentError(f"{message} {remedy}".rstrip())
 
 
 def missing(package: str, *, extra: str, what: str) -> MissingError:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+import pickle
+
 import pytest
 
 from elman import cells
@@ -25,6 +29,44 @@ def test_unknown_names_and_options():
         cells.create("gru", reset=True)
     with pytest.raises(ArgumentError, match=r"activation: unknown name 'tahn'. Did you mean 'tanh'\?"):
         cells.create("rnn", activation="tahn")
+
+
+@pytest.mark.parametrize("name", cells.names())
+def test_a_class_lists_the_options_it_has(name):
+    known = cells.options(name)
+    cell = type(cells.create(name))
+    assert known == tuple(inspect.signature(cell).parameters)
+    with pytest.raises(ArgumentError) as error:
+        cell(qqq=True)
+    valid = ", ".join(sorted(known)) or "none"
+    assert str(error.value) == f"{cell.__name__} option: unknown name 'qqq'. Valid: {valid}."
+
+
+def test_the_nearest_option_is_offered_and_cells_of_ones_own_are_no_other():
+    class Mine(cells.GRU):
+        def __init__(self, decay: float = 0.5, **rest: bool) -> None:
+            super().__init__(**rest)
+            self.decay = decay
+
+    class Plain(cells.Cell):
+        pass
+
+    with pytest.raises(ArgumentError) as error:
+        cells.LSTM(peephole=True)
+    assert str(error.value) == (
+        "LSTM option: unknown name 'peephole'. Did you mean 'peepholes'? Valid: activation, coupled, "
+        "forget_bias, gate_activation, layer_norm, peepholes, projection."
+    )
+    with pytest.raises(ArgumentError, match=r"^Mine option: unknown name 'peepholes'. Valid: layer_norm, "):
+        Mine(decay=0.1, peepholes=True)
+    with pytest.raises(ArgumentError, match=r"^Plain option: unknown name 'size'. Valid: none.$"):
+        Plain(size=3)
+    made = Mine(0.1, reset_after=False)
+    assert (made.decay, made.reset_after) == (0.1, False)
+    assert list(inspect.signature(Mine).parameters) == ["decay", "rest"]
+    assert repr(copy.deepcopy(made)) == repr(pickle.loads(pickle.dumps(cells.GRU(False)))).replace(
+        "GRU(", "Mine("
+    ).replace(")", ", decay=0.1)")
 
 
 def test_register_and_unregister():

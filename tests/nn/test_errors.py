@@ -103,8 +103,10 @@ BUILDING: list[tuple[Callable[[], Any], str]] = [
 
 KEYWORDS = (
     *("backend", "memory", "learn_initial_state", "input_dropout", "weight_drop", "zoneout"),
-    *("recurrent_dropout", "recurrent_dropout_mode"),
+    *("recurrent_dropout", "recurrent_dropout_mode", "input_size", "hidden_size", "num_layers", "bias"),
+    *("batch_first", "dropout", "bidirectional", "device", "dtype"),
 )
+RECURRENT = ", ".join(sorted([*KEYWORDS, "cell", "proj_size"]))
 RATE = "{0}: expected a probability in [0, 1), got {1}. 0 turns it off; at 1 nothing would be left."
 OPTIONS: list[tuple[Callable[[], Any], str]] = [
     (lambda: lstm(input_dropout=1.0), RATE.format("input_dropout", 1.0)),
@@ -126,6 +128,39 @@ OPTIONS: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: elman.nn.GRU(3, 5, peephole=True),
         f"GRU option: unknown name 'peephole'. Valid: {', '.join(sorted([*options('gru'), *KEYWORDS]))}.",
+    ),
+    (
+        lambda: elman.nn.Recurrent("lstm", 3, 4, bogus=True),  # type: ignore[call-arg]
+        f"Recurrent option: unknown name 'bogus'. Valid: {RECURRENT}. Options of the cell go to it, "
+        f"elman.cells.create('lstm', …): {', '.join(options('lstm'))}.",
+    ),
+    (
+        lambda: elman.nn.Recurrent(hidden_size=4, input_size=3, cell=LSTM(), zonout=0.1),  # type: ignore[call-arg]
+        f"Recurrent option: unknown name 'zonout'. Did you mean 'zoneout'? Valid: {RECURRENT}. "
+        f"Options of the cell go to it, LSTM(…): {', '.join(options('lstm'))}.",
+    ),
+    (
+        lambda: elman.nn.Recurrent(Own(), 3, 4, num_layer=2),  # type: ignore[call-arg]
+        f"Recurrent option: unknown name 'num_layer'. Did you mean 'num_layers'? Valid: {RECURRENT}.",
+    ),
+    (
+        lambda: elman.nn.Recurrent("gruu", 3, 4, layer_norm=True),  # type: ignore[call-arg]
+        f"Recurrent option: unknown name 'layer_norm'. Did you mean 'num_layers'? Valid: {RECURRENT}.",
+    ),
+    (
+        lambda: elman.nn.GRUCell(3, 4, layer_norm_typo=True),  # type: ignore[call-arg]
+        "GRUCell option: unknown name 'layer_norm_typo'. "
+        "Valid: bias, device, dtype, hidden_size, input_size, reset_after.",
+    ),
+    (
+        lambda: elman.nn.RNNCell(3, 4, nonlinarity="relu"),  # type: ignore[call-arg]
+        "RNNCell option: unknown name 'nonlinarity'. Did you mean 'nonlinearity'? "
+        "Valid: bias, device, dtype, hidden_size, input_size, nonlinearity.",
+    ),
+    (
+        lambda: elman.nn.LSTMCell(3, 4, peephole=True),  # type: ignore[call-arg]
+        "LSTMCell option: unknown name 'peephole'. Did you mean 'peepholes'? "
+        "Valid: bias, device, dtype, hidden_size, input_size, peepholes.",
     ),
 ]
 RESETS = "resets: expected a bool tensor of shape (4, 2) = (steps, batch), got a {}. "

@@ -84,11 +84,14 @@ def test_options_that_a_cell_does_not_have() -> None:
     with pytest.raises(ArgumentError) as caught:
         elman.nn.MinGRU(IN, H, peepholes=True)
     assert str(caught.value) == (
-        "MinGRU option: unknown name 'peepholes'. Valid: backend, input_dropout, learn_initial_state, "
-        "memory, recurrent_dropout, recurrent_dropout_mode, weight_drop, zoneout."
+        "MinGRU option: unknown name 'peepholes'. Valid: backend, batch_first, bias, bidirectional, device, "
+        "dropout, dtype, hidden_size, input_dropout, input_size, learn_initial_state, memory, num_layers, "
+        "recurrent_dropout, recurrent_dropout_mode, weight_drop, zoneout."
     )
     with pytest.raises(ArgumentError, match=r"QRNN option: unknown name 'windw'. Did you mean 'window'\?"):
         elman.nn.QRNN(IN, H, windw=3)
+    with pytest.raises(ArgumentError, match=r"unknown name 'num_layer'. Did you mean 'num_layers'"):
+        elman.nn.GRU(IN, H, num_layer=2)
     with pytest.raises(ArgumentError, match="RNN option: unknown name 'activation'"):
         elman.nn.RNN(IN, H, activation="relu")
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from elman.cells.checks import named_options
 from elman.errors import CellError
 from elman.program.functions import layer_norm
 from elman.program.program import Program, State
@@ -30,11 +31,21 @@ class Cell:
     the new states in the order of their declaration; the first one is the cell's output. Widths are symbols:
     I for the input, H for the hidden features, P for a projected state (torch's `proj_size`).
 
-    Raises `CellError`, naming the line, where the step cannot be traced.
+    Options are the arguments of `__init__`. Raises `ArgumentError`, listing them, for one that it does not
+    take, and `CellError`, naming the line, where the step cannot be traced.
     """
 
     states: ClassVar[tuple[State, ...]] | tuple[State, ...] = (State("h"),)
     _trace: Trace | None = None
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if "__init__" in cls.__dict__:
+            type.__setattr__(cls, "__init__", named_options()(cls.__dict__["__init__"]))
+
+    @named_options()
+    def __init__(self) -> None:
+        super().__init__()
 
     def step(self, *args: Any, **kwargs: Any) -> Any:
         """`step(self, x, *states)`: the equations of one time step; a subclass writes them."""

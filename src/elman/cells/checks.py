@@ -1,12 +1,44 @@
-"""The checks of cells' options, each with its remedy."""
+"""The checks of options, each with its remedy: of their names, and of what they may be."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, TypeVar, cast
 
 from elman.errors import unknown, wrong
+
+Constructor = TypeVar("Constructor", bound=Callable[..., None])
+
+
+def check_names(owner: str, given: Iterable[str], known: Collection[str], remedy: str = "") -> None:
+    """Raises `ArgumentError` listing the options of `owner` where a given name is none of them."""
+    for name in given:
+        if name not in known:
+            raise unknown(f"{owner} option", name, known, remedy)
+
+
+def named_options(remedy: Callable[..., str] = lambda *_, **__: "") -> Callable[[Constructor], Constructor]:
+    """Makes a constructor raise the error of `check_names`, rather than a bare TypeError, for a keyword that
+    it does not take; its signature stays. `remedy`, called with the same arguments, says more."""
+
+    def decorate(constructor: Constructor) -> Constructor:
+        parameters = list(inspect.signature(constructor).parameters.values())[1:]
+        if any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return constructor
+        known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+
+        @functools.wraps(constructor)
+        def checked(self: Any, *args: Any, **options: Any) -> None:
+            if not options.keys() <= set(known):
+                check_names(type(self).__name__, options, known, remedy(*args, **options))
+            constructor(self, *args, **options)
+
+        return cast(Constructor, checked)
+
+    return decorate
 
 
 def one_of(option: str, given: Any, choices: Sequence[str]) -> str:

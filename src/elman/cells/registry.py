@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from elman.cells.cell import Cell
+from elman.cells.checks import check_names
 from elman.cells.feedback import OutputFeedback
 from elman.cells.gru import GRU
 from elman.cells.indrnn import IndRNN
@@ -81,9 +82,7 @@ def create(name: str, **given: Any) -> Cell:
 
     Raises `ArgumentError` for an unknown name or option, with the valid ones and the nearest.
     """
-    for option in given:
-        if option not in options(name):
-            raise unknown(f"{name} option", option, options(name))
+    check_names(name, given, options(name))
     return _entry(name)[0](**given)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import warnings
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from elman.backends import CHOICES
 from elman.backends.autograd import transformed
-from elman.cells import Cell, create, options
+from elman.cells import Cell, create, names, options
 from elman.errors import shown, unknown, wrong
 from elman.program import Program
 
@@ -101,6 +102,17 @@ def choose_cell(cell: object, hidden_size: int, proj_size: int) -> Cell:
             remedy="A projection makes the output narrower than the hidden state.",
         )
     return cell
+
+
+def own_options(cell: object = None, *_: object, **__: object) -> str:
+    """Where the options of its cell go, for who gives one of them to `Recurrent`; empty where it has none."""
+    if isinstance(cell, str) and cell in names():
+        made, own = f"elman.cells.create({cell!r}, …)", options(cell)
+    elif isinstance(cell, Cell):
+        made, own = f"{type(cell).__name__}(…)", tuple(inspect.signature(type(cell)).parameters)
+    else:
+        return ""
+    return f"Options of the cell go to it, {made}: {', '.join(own)}." if own else ""
 
 
 def _has_projection(program: Program) -> bool:

@@ -17,6 +17,7 @@ from torch.nn import Module
 from elman import cells
 from elman.backends import autocast, check_device, recurrence, torch_kernels
 from elman.backends.autograd import transformed
+from elman.cells.checks import named_options
 from elman.errors import shown, wrong
 from elman.nn import weights
 from elman.nn.arguments import check_dimensions, check_flag, check_input, check_size, check_states
@@ -136,6 +137,7 @@ class SingleStep(Module):
 class RNNCell(SingleStep):
     """One step of Elman's network, as `torch.nn.RNNCell`; `nonlinearity` as in `elman.nn.RNN`."""
 
+    @named_options()
     def __init__(
         self,
         input_size: int,
@@ -157,6 +159,7 @@ class RNNCell(SingleStep):
 class GRUCell(SingleStep):
     """One step of a GRU, as `torch.nn.GRUCell`; gate order r, z, n; `reset_after` as in `elman.nn.GRU`."""
 
+    @named_options()
     def __init__(
         self,
         input_size: int,
@@ -178,6 +181,7 @@ class GRUCell(SingleStep):
 class LSTMCell(SingleStep):
     """One step of an LSTM, as `torch.nn.LSTMCell`; gate order i, f, g, o; `peepholes` as in `nn.LSTM`."""
 
+    @named_options()
     def __init__(
         self,
         input_size: int,

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import torch
 
 from elman import cells
+from elman.cells.checks import check_names
 from elman.errors import unknown
 from elman.nn.arguments import check_flag
 from elman.nn.recurrent import Recurrent
@@ -98,10 +99,8 @@ def _options(layer: type[CellLayer]) -> tuple[dict[str, inspect.Parameter], dict
 
 def _sorted_options(layer: type[CellLayer], given: Mapping[str, Any]) -> tuple[dict, dict]:
     """The cell's options and `Recurrent`'s; raises `ArgumentError` for one that neither has."""
+    check_names(layer.__name__, given, inspect.signature(layer).parameters)
     own, further = _options(layer)
-    for name in given:
-        if name not in own and name not in further:
-            raise unknown(f"{layer.__name__} option", name, (*own, *further))
     return {k: v for k, v in given.items() if k in own}, {k: v for k, v in given.items() if k in further}
 
 

@@ -18,6 +18,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman.backends import autocast, check_device, prepare, recurrence
 from elman.cells import Cell
+from elman.cells.checks import named_options
 from elman.nn import regularisers, weights
 from elman.nn.arguments import (
     check_backend,
@@ -27,6 +28,7 @@ from elman.nn.arguments import (
     check_memory,
     check_size,
     choose_cell,
+    own_options,
 )
 from elman.nn.sequences import Sequences, arrange
 from elman.nn.states import Stack
@@ -78,6 +80,7 @@ class Recurrent(Module):
     #: what walks each layer in each direction in place of `recurrence`: `elman.nn.recording` sets it
     walker: Callable[..., tuple[Sequence[Tensor], Sequence[Tensor]]] | None = None
 
+    @named_options(own_options)
     def __init__(
         self,
         cell: str | Cell,
