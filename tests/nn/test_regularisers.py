@@ -202,6 +202,83 @@ def test_large_draws_do_not_depend_on_threads(threads: int) -> None:
     assert torch.equal(draw(), expected)
 
 
+EACH: dict[str, dict[str, Any]] = {
+    "between layers": {"num_layers": 2, "dropout": 0.3},
+    "inputs": {"input_dropout": 0.3},
+    "recurrence": {"recurrent_dropout": 0.3},
+    "recurrence, per step": {"recurrent_dropout": 0.3, "recurrent_dropout_mode": "step"},
+    "zoneout": {"zoneout": 0.25},
+    "weight drop": {"weight_drop": 0.3},
+}
+
+
+@pytest.mark.parametrize("kind", EACH)
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
+def test_draws_and_numbers_are_the_same_on_one_and_two_threads(
+    name: str, kind: str, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Masks are large enough for torch to share them among threads; weights of the LSTM as well."""
+    steps, batch, width = 4, 400, 96
+    drawn: list[Tensor] = []
+
+    def watched(function: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Tensor:
+            drawn.append(function(*args, **options))
+            return drawn[-1]
+
+        return call
+
+    monkeypatch.setattr(F, "dropout", watched(F.dropout))
+    monkeypatch.setattr(torch, "bernoulli", watched(torch.bernoulli))
+    layer = getattr(elman.nn, name)(width, width, backend=backend, dtype=torch.float64, **EACH[kind])
+    x = torch.randn(steps, batch, width, dtype=torch.float64)
+    found: list[tuple[list[Tensor], list[Tensor]]] = []
+    for threads in (1, 2, 1):
+        torch.set_num_threads(threads)
+        torch.manual_seed(11 if len(found) < 2 else 12)
+        drawn.clear()
+        output, state = layer(x)
+        gradients = torch.autograd.grad(output.square().sum(), list(layer.parameters()))
+        states = state if isinstance(state, tuple) else (state,)
+        found.append(([d.detach() for d in drawn], [output.detach(), *states, *gradients]))
+    (draws, numbers), (again, numbers_again), (others, _) = found
+    assert draws
+    assert all(torch.equal(a, b) for a, b in zip(draws, again, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(draws, others, strict=True))
+    for one, two in zip(numbers, numbers_again, strict=True):
+        scale = max(1.0, one.abs().max().item())
+        torch.testing.assert_close(one / scale, two / scale, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kind", EACH)
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
+def test_evaluation_draws_nothing_and_is_exact(name: str, kind: str, threads: int, backend: str) -> None:
+    """The plain layer to the last bit; with zoneout the expectation, here by the one-step cell."""
+    options = EACH[kind]
+    layer = getattr(elman.nn, name)(IN, H, backend=backend, dtype=torch.float64, **options).eval()
+    torch.set_num_threads(threads)
+    x = torch.randn(T, B, IN, dtype=torch.float64)
+    before = torch.get_rng_state()
+    output, _ = layer(x)
+    assert torch.equal(torch.get_rng_state(), before)
+    if kind != "zoneout":
+        plain = getattr(elman.nn, name)(
+            IN, H, options.get("num_layers", 1), backend=backend, dtype=torch.float64
+        )
+        plain.load_state_dict(layer.state_dict())
+        assert torch.equal(output, plain(x)[0])
+        return
+    cell = getattr(elman.nn, f"{name}Cell")(IN, H, dtype=torch.float64)
+    cell.load_state_dict({key.removesuffix("_l0"): value for key, value in layer.state_dict().items()})
+    states = (torch.zeros(B, H, dtype=torch.float64),) * (1 + (name == "LSTM"))
+    for t in range(T):
+        new = cell(x[t], states if len(states) > 1 else states[0])
+        new = new if isinstance(new, tuple) else (new,)
+        states = tuple(0.25 * s + 0.75 * n for s, n in zip(states, new, strict=True))
+        torch.testing.assert_close(output[t], states[0], atol=1e-12, rtol=0)
+
+
 def test_evaluation_without_zoneout_is_the_plain_layer(backend: str) -> None:
     layer = elman.nn.GRU(IN, H, 2, backend=backend, **{**ALL, "zoneout": 0.0}).eval()
     plain = elman.nn.GRU(IN, H, 2, backend=backend)
