@@ -161,3 +161,30 @@ def test_checkpointing_and_eval_mode(reentrant: bool) -> None:
         results.append([leaf.grad for leaf in leaves])
     for plain, again in zip(*results, strict=True):
         assert torch.equal(plain, again)
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+@pytest.mark.parametrize("memory", ["fast", "low"])
+@pytest.mark.parametrize("reader", READERS)
+def test_checkpointing_draws_again_what_was_drawn(reader: str, memory: str, reentrant: bool) -> None:
+    """Through every regulariser, and through a state that comes in and goes on."""
+    drops = {"dropout": 0.3, "input_dropout": 0.2, "recurrent_dropout": 0.3, "weight_drop": 0.2}
+    layer = nn.LSTM(3, 4, 2, zoneout=0.2, backend=reader, memory=memory, **drops)
+    leaves = [torch.randn(T, B, 3), torch.randn(2, B, 4), torch.randn(2, B, 4)]
+    leaves = [leaf.requires_grad_() for leaf in leaves]
+
+    def run(x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
+        output, state = layer(x, (h, c), lengths=LENGTHS)
+        return output, *state
+
+    results = []
+    for checkpointed in (False, True):
+        torch.manual_seed(9)
+        found = checkpoint(run, *leaves, use_reentrant=reentrant) if checkpointed else run(*leaves)
+        loss = sum((number + 1) * value.square().sum() for number, value in enumerate(found))
+        for leaf in (*leaves, *layer.parameters()):
+            leaf.grad = None
+        loss.backward()
+        results.append([*found, *(leaf.grad for leaf in (*leaves, *layer.parameters()))])
+    for plain, again in zip(*results, strict=True):
+        assert torch.equal(plain, again)

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 from torch.func import functional_call
 from torch.nn.utils.parametrizations import weight_norm
+from torch.nn.utils.parametrize import register_parametrization
 
 import elman.nn
 from elman import cells
@@ -83,6 +85,52 @@ def test_weight_norm_is_in_force(backend: str) -> None:
         assert not torch.allclose(getattr(layer, name), old)
         assert getattr(layer, name).abs().max() <= 1.0
         torch.testing.assert_close(copy.deepcopy(layer)(x), layer(x), atol=0, rtol=0)
+
+
+class Thirds(torch.nn.Module):
+    """A parametrization of anything."""
+
+    def forward(self, third: Tensor) -> Tensor:
+        return 3 * third
+
+    def right_inverse(self, whole: Tensor) -> Tensor:
+        return whole / 3
+
+
+def parametrize_thirds(module: Any, name: str) -> None:
+    register_parametrization(module, name, Thirds())
+
+
+@pytest.mark.parametrize("parametrize", [weight_norm, parametrize_thirds])
+def test_any_weight_may_be_parametrized(parametrize: Any, backend: str) -> None:
+    x = torch.randn(4, 2, IN)
+    h, c = torch.randn(2, 2, H)
+    modules: list[tuple[Any, tuple]] = [(layer, (x,)) for layer in layers(backend)]
+    modules += [
+        (elman.nn.GRUCell(IN, H), (x[0], h)),
+        (elman.nn.LSTMCell(IN, H, peepholes=True), (x[0], (h, c))),
+    ]
+    for module, given in modules:
+        for name in [name for name, _ in module.named_parameters()]:
+            layer, other = copy.deepcopy(module), copy.deepcopy(module)
+            parametrize(layer, name)
+            parametrize(other, name)
+            torch.testing.assert_close(first(layer(*given)), first(module(*given)), atol=1e-6, rtol=0)
+            original = next(layer.parametrizations[name].parameters())
+            with torch.no_grad():
+                original.mul_(1.5)
+            output = first(layer(*given))
+            assert (output - first(module(*given))).abs().max() > 1e-5, name
+            output.square().sum().backward()
+            assert original.grad.abs().max() > 0, name
+            other.load_state_dict(layer.state_dict())
+            for copied in (other, copy.deepcopy(layer)):
+                torch.testing.assert_close(first(copied(*given)), output, atol=0, rtol=0)
+
+
+def first(results: Any) -> Tensor:
+    """The output of a layer, or the first state of a cell."""
+    return results[0] if isinstance(results, tuple) else results
 
 
 def test_functional_call_uses_the_given_weights(backend: str) -> None:
