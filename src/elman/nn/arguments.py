@@ -51,7 +51,7 @@ def check_dropout(value: Any, num_layers: int) -> None:
 
 def _levels_to_the_caller() -> int:
     """How far up the stack the first frame outside of this package is, for a warning one level down."""
-    frame, level, here = sys._getframe(1), 1, str(Path(__file__).parent)
+    frame, level, here = sys._getframe(1), 1, str(Path(__file__).parents[1])
     while frame.f_back is not None and frame.f_code.co_filename.startswith(here):
         frame, level = frame.f_back, level + 1
     return level
