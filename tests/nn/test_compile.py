@@ -70,3 +70,18 @@ def test_all_options_and_other_numbers_of_steps(memory: str) -> None:
         for plain, other in zip(*results, strict=True):
             torch.testing.assert_close(plain, other, atol=1e-6, rtol=1e-6)
     assert graphs.frame_count == 2
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("name", ["RNNCell", "GRUCell", "LSTMCell"])
+@pytest.mark.filterwarnings("ignore:torch.autocast. .* runs in float32")  # where a machine lacks bfloat16
+def test_a_one_step_cell_is_one_graph(name: str, autocast: bool) -> None:
+    torch._dynamo.reset()
+    cell, x = getattr(elman.nn, name)(3, 4), torch.randn(2, 3)
+
+    def run(x: Tensor) -> Any:
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            return cell(x)
+
+    compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x), run(x), atol=1e-6, rtol=0)

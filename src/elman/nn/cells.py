@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from elman import cells
-from elman.backends import autocast, check_device, recurrence, torch_kernels
+from elman.backends import autocast, check_device, prepare, recurrence, torch_kernels
 from elman.backends.autograd import transformed
 from elman.cells.checks import named_options
 from elman.errors import shown, wrong
@@ -41,11 +41,10 @@ class SingleStep(Module):
         check_size("hidden_size", hidden_size, remedy="It is the number of features of the hidden state.")
         check_flag("bias", bias)
         self.cell = cell
-        self.program = cell.program(bias=bias)
-        self._kernel = torch_kernels.step_of(self.program)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias
+        self._derive()
         sizes = {"I": input_size, "H": hidden_size, "P": 0}
         self._names = weights.add_parameters(
             self, self.program.parameters, sizes, "", device=device, dtype=dtype
@@ -54,6 +53,12 @@ class SingleStep(Module):
             if parameter.name not in self._names:
                 self.register_parameter(parameter.name, None)
         self.reset_parameters()
+
+    def _derive(self) -> None:
+        """What follows from the cell and is neither copied nor pickled."""
+        self.program = self.cell.program(bias=self.bias)
+        self._kernel = torch_kernels.step_of(self.program)
+        prepare(self.program)
 
     def reset_parameters(self) -> None:
         """Draw every parameter anew, uniform within ±1/√H, as torch does."""
@@ -109,7 +114,8 @@ class SingleStep(Module):
         if self._kernel is not None and products is None and not transformed():
             zeros = [x.new_zeros(x.shape[0], self.hidden_size) if s is None else s for s in states]
             return self._kernel(x, zeros, parameters)
-        backend = "reference" if torch.is_grad_enabled() or transformed() else "auto"
+        light = products is None and (torch.is_grad_enabled() or transformed())
+        backend = "reference" if light else "auto"  # products of bfloat16 are the engine's
         steps = x.unsqueeze(0)
         return recurrence(self.program, steps, parameters, states, backend=backend, products=products)[1]
 
@@ -130,8 +136,7 @@ class SingleStep(Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self.program = self.cell.program(bias=self.bias)
-        self._kernel = torch_kernels.step_of(self.program)
+        self._derive()
 
 
 class RNNCell(SingleStep):
