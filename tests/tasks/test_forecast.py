@@ -198,8 +198,16 @@ def test_covariates(air: pl.DataFrame) -> None:
         "future: expected a value of 'TEMP' at each of the 12 steps behind the last value of the series, "
         "got none at "
     )
-    with pytest.raises(DataError, match=r"future: column: unknown name 'TEMP'\. Did you mean 'TEMPR'"):
+    with pytest.raises(DataError) as error:
         model.predict(future=coming.rename({"TEMP": "TEMPR"}))
+
+    assert str(error.value) == (
+        "future: expected the covariate 'TEMP', which the model was trained with, in the rows to come, got "
+        "'year', 'month', 'day', 'hour', 'TEMPR', 'cbwd'. Did you mean 'TEMPR'? Add the column, or train "
+        "without it."
+    )
+    with pytest.raises(DataError, match=r"^future: expected the time column 'day', .* Add the column, with"):
+        model.predict(future=coming.drop("day"))
 
 
 @pytest.mark.filterwarnings("ignore:df. .* values missing")

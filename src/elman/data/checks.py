@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 
 from elman.data.examples import Examples
 from elman.data.sequences import Sequences
-from elman.errors import DataError
+from elman.errors import DataError, nearest
 
 
 def check_examples(examples: Examples, *, labelled: bool = True) -> None:
@@ -104,10 +103,7 @@ def encode_labels(examples: Examples, classes: np.ndarray) -> torch.Tensor:
         row = int((codes < 0).argmax())
         label = labels[row : row + 1].tolist()[0]
         listed = ", ".join(repr(value) for value in classes.tolist()[:20])
-        near = difflib.get_close_matches(
-            str(label), [str(value) for value in classes.tolist()], n=1, cutoff=0.5
-        )
-        hint = f" Did you mean {near[0]!r}?" if near and isinstance(label, str) else ""
+        hint = nearest(label, classes.tolist()) if isinstance(label, str) else ""
         raise DataError(
             f"{examples.source}: row {row + examples.first_row} has the class {label!r}, "
             f"which was not in the training data.{hint} Known: {listed}{' …' if len(classes) > 20 else ''}."
