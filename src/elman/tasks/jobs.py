@@ -250,15 +250,15 @@ def reading_options(run: str) -> list[tuple[str, type, Any]]:
 def open_run(run: str, **changes: Any) -> tuple[Task[Any, Any], Model, Any]:
     """(task, model, options) of a run folder; `changes` that are None are left out.
 
-    Raises `RunError` if there is none, or a file is truncated or was changed.
+    Raises `RunError` if there is none, or a file is truncated or was changed, `ArgumentError` for a change
+    that cannot be.
     """
     task, model = open_model(run)
     options = from_mapping(task.options, model.about["options"], origin=run)
-    return (
-        task,
-        model,
-        options.replace(**{name: value for name, value in changes.items() if value is not None}),
-    )
+    changed = options.replace(**{name: value for name, value in changes.items() if value is not None})
+    if changed != options:
+        check(changed)
+    return task, model, changed
 
 
 def _folder(name: str, options: TrainOptions) -> tuple[RunFolder, TrainOptions]:
