@@ -145,7 +145,8 @@ def change(**columns: Any) -> pl.DataFrame:
             {},
             {},
             "df: expected the stamps of series 'b' in order, got 2024-01-01 04:00:00 in row 2 "
-            "behind 2024-01-01 05:00:00. Sort the table, or let it be done: sort=True (--sort).",
+            "behind 2024-01-01 05:00:00. Sort the table, or let it be done: sort=True (--sort). Where it "
+            "holds several series, name the column that tells them apart (id_column).",
         ),
         (
             pl.concat([long_frame()[:2], long_frame()]).sort("unique_id", "ds"),
