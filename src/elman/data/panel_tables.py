@@ -216,7 +216,7 @@ def _stamps(
         column = _parsed(column.str.strip_chars(), kind)
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
-        got = ", ".join(map(repr, frame.select(time).row(row)))
+        got = ", ".join("nothing" if v is None else repr(v) for v in frame.select(time).row(row))
         raise DataError(f"{source}: expected a time stamp in every row, got {got} in row {row + first}.")
     if column.dtype.is_integer():
         return column.to_numpy().astype(np.int64)
