@@ -74,7 +74,7 @@ class LanguageModel(Estimator):
             codec = Codec(cutting.vocabulary(passages["train"]), cutting.tokens)
             cut = {part: in_memory(passage, codec) for part, passage in passages.items()}
         valid = cut["valid"] if len(cut.get("valid", ())) else None
-        self._learn(_checked(Splits(cut["train"], valid)))
+        self._learn(_to_learn(Splits(cut["train"], valid)))
         self._take(self.model_)
         return self
 
@@ -148,7 +148,7 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
         )
         valid, test = (parts[p] if len(parts.get(p, ())) else None for p in ("valid", "test"))
         splits = Splits(parts["train"], valid, test, notes=tuple(notes))
-        return _checked(splits), options
+        return _to_learn(splits), options
 
     def read_more(self, data: str, options: GenerateOptions, *, labelled: bool) -> tuple[Passage, str]:
         corpus = read_corpus(data)
@@ -317,6 +317,19 @@ def _checked(splits: Splits) -> Splits:
                 f"{part.source}: expected two tokens or more for {name}, got {len(part)}. Give more text, or "
                 "other shares (--validation-share, --test-share; 0 for none)."
             )
+    return splits
+
+
+def _to_learn(splits: Splits) -> Splits:
+    """The same; raises `DataError` where there is nothing to learn either."""
+    _checked(splits)
+    train: Tokens = splits.train
+    if train.values.min() == train.values.max():
+        raise DataError(
+            f"{train.source}: expected two different tokens or more, got only "
+            f"{train.codec.listing[int(train.values[0])]!r}. Check the text, and what it is cut into "
+            "(--tokens)."
+        )
     return splits
 
 
