@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from elman import cli
 from elman.data.sequences import Sequences
 from elman.data.ts_files import read_ts
 from elman.errors import DataError
@@ -51,7 +52,7 @@ def spoken(data_folder: Path, folder: Path, takes: range) -> Path:
     return folder
 
 
-def test_recordings(tmp_path: Path, data_folder: Path) -> None:
+def test_recordings(tmp_path: Path, data_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     soundfile, soxr = pytest.importorskip("soundfile"), pytest.importorskip("soxr")
     pytest.importorskip("kaldi_native_fbank")
     folder = spoken(data_folder, tmp_path / "spoken", range(5, 25))
@@ -71,6 +72,12 @@ def test_recordings(tmp_path: Path, data_folder: Path) -> None:
     rows = predicted(tmp_path / "run", other / "2", tmp_path / "said.csv")
     assert [Path(row["name"]).name for row in rows] == sorted(p.name for p in (other / "2").iterdir())
     assert {row["label"] for row in rows} <= {"1", "2"}
+    (other / "2" / "broken.wav").write_bytes(b"RIFF")
+    command = ("predict", str(tmp_path / "run"), "--data", str(other / "2"), "--skip-bad", "--overwrite")
+    with pytest.raises(SystemExit) as ending:
+        cli.main(command)
+    assert not ending.value.code
+    assert "skipped 1 bad files of 11" in " ".join(capsys.readouterr().out.split())
 
 
 def test_series_of_a_long_table(tmp_path: Path, data_folder: Path) -> None:

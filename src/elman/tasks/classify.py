@@ -146,7 +146,8 @@ class Classify(Task[ClassifyOptions, Examples]):
         splits = read_source(data, columns_of(options), settings_of(options), labelled=labelled)
         examples = splits.test or splits.train
         check_examples(examples, labelled=labelled)
-        return examples, f"{data}, its test part" if splits.test is not None else data
+        called = f"{data}, its test part" if splits.test is not None else data
+        return examples, "; ".join([called, *(splits.notes if options.skip_bad else ())])
 
     def choose(self, options: ClassifyOptions, splits: Splits[Examples]) -> ClassifyOptions:
         check_network(options)

@@ -165,7 +165,8 @@ def predict(
     part, called = part_of(task, data, options, labelled=False)
     table = task.predictions(model, part)
     write_bytes(Path(out), table.write_csv().encode())
-    console.print(f"{len(table):,} predictions for {called} written to {out}", highlight=False)
+    said = f"{len(table):,} predictions for {called} written to {out}"
+    console.print(said, highlight=False, markup=False, soft_wrap=True)
     return len(table)
 
 
