@@ -23,9 +23,15 @@ def check_examples(examples: Examples, *, labelled: bool = True) -> None:
                 f"{examples.source}: expected sequences of one step or more, got only empty ones."
             )
     elif not any(text.strip() for text in examples.inputs):
-        raise DataError(f"{examples.source}: expected texts, got only empty ones.")
+        raise DataError(
+            f"{examples.source}: expected texts, got only empty ones. "
+            "Check that the right column is taken as the text."
+        )
     if labelled and examples.labels is None:
-        raise DataError(f"{examples.source}: expected a label for each example, got none.")
+        raise DataError(
+            f"{examples.source}: expected a label for each example, got none. In an .npz file they are the "
+            "array y; those of IDX images stand beside them in a file with labels-idx1 in its name."
+        )
 
 
 def check_finite(sequences: Sequences, source: str, *, first_row: int = 0) -> None:
@@ -106,6 +112,7 @@ def encode_labels(examples: Examples, classes: np.ndarray) -> torch.Tensor:
         hint = nearest(label, classes.tolist()) if isinstance(label, str) else ""
         raise DataError(
             f"{examples.source}: row {row + examples.first_row} has the class {label!r}, "
-            f"which was not in the training data.{hint} Known: {listed}{' …' if len(classes) > 20 else ''}."
+            f"which was not in the training data.{hint} Known: {listed}{' …' if len(classes) > 20 else ''}. "
+            "Correct it, leave the row out, or train on examples of it."
         )
     return torch.from_numpy(codes)

@@ -22,6 +22,8 @@ from elman.data.arrays import examples_of
 from elman.data.checks import check_examples, class_notes, classes_of, encode_labels
 from elman.data.source import read_file, read_source
 from elman.data.splits import hold_out
+from elman.data.text_store import StoredTexts
+from elman.errors import DataError
 from elman.tasks.classifying.baselines import learned_rules
 from elman.tasks.classifying.defaults import chosen_options
 from elman.tasks.classifying.learner import ClassifyLearner, probabilities_of
@@ -127,6 +129,12 @@ class Classify(Task[ClassifyOptions, Examples]):
             if examples is not None:
                 check_examples(examples)
         classes = classes_of(train)
+        if len(classes) == len(train):
+            raise DataError(
+                f"{train.source}: expected classes that come more than once, got a different one for each of "
+                f"{len(train):,} examples. Check that the right column is taken as the label."
+            )
+        notes += _empty_notes({"train": train, **parts})
         for examples in parts.values():
             if examples is not None:
                 encode_labels(examples, classes)  # no class that is not in the training data
@@ -267,6 +275,15 @@ class Classify(Task[ClassifyOptions, Examples]):
         parts = ", ".join(f"{len(part):,} ({name})" for name, part in splits.parts().items())
         about = f"A label for each sequence: {len(classes)} classes ({listed}). Sequences: {parts}."
         return about, f'import elman\n\nclassifier = elman.load("{folder}")\nclassifier.predict(X)'
+
+
+def _empty_notes(parts: Mapping[str, Examples | None]) -> list[str]:
+    """How many texts have nothing in them, to be said."""
+    notes = []
+    for name, part in parts.items():
+        if part is not None and isinstance(part.inputs, StoredTexts) and part.inputs.empty:
+            notes.append(f"{name}: {part.inputs.empty:,} of {len(part):,} texts are empty")
+    return notes
 
 
 TASK = Classify()
