@@ -202,7 +202,7 @@ class Forecast(Task[ForecastOptions, Windows]):
             name: _shaped(baseline_figures(features, part, rule).result()) for name, rule in BASELINES.items()
         }
         if isinstance(part, Measured) and part.auto_ets:
-            few = part.every(part.stride * max(1, part.origins // part.auto_ets))
+            few = part.every(part.stride * -(-part.origins // part.auto_ets))
             began = time.perf_counter()
             ets = _shaped(baseline_figures(features, few, auto_ets).result())
             called = f"AutoETS at {few.origins} origins"
