@@ -21,7 +21,7 @@ from elman.data import Examples, Sequences, Splits, Vocabulary
 from elman.data.arrays import examples_of
 from elman.data.checks import check_examples, class_notes, classes_of, encode_labels
 from elman.data.source import read_file, read_source
-from elman.data.splits import hold_out
+from elman.data.splits import hold_out, nothing_held
 from elman.data.text_store import StoredTexts
 from elman.errors import DataError
 from elman.tasks.classifying.baselines import learned_rules
@@ -146,6 +146,8 @@ class Classify(Task[ClassifyOptions, Examples]):
                     notes.append(
                         f"{part}: {before - len(train):,} of {before:,} examples of the training data"
                     )
+                elif share:
+                    notes.append(nothing_held(part, share, before, "examples"))
         held = {name: part.labels for name, part in parts.items() if part is not None}
         notes += class_notes(train.labels, held)
         return Splits(train, parts["valid"], parts["test"], splits.scaled, tuple(notes)), options

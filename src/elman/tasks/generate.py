@@ -20,6 +20,7 @@ from elman.data import Splits, Vocabulary
 from elman.data.codec import Codec
 from elman.data.corpora import read_corpus
 from elman.data.cutting import Cutting, Passage, Tokens, in_memory
+from elman.data.splits import nothing_held
 from elman.data.store import is_store, open_store, stored, stored_by
 from elman.data.texts import Text, text_file, text_given
 from elman.errors import DataError, wrong
@@ -140,6 +141,9 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
         for part, tokens in parts.items():
             if tokens.unknown:
                 notes.append(f"{part}: {tokens.unknown / len(tokens):.2%} of the tokens are unknown (<unk>)")
+        for part, share in (("valid", was.valid_share), ("test", was.test_share)):
+            if share and part not in parts:
+                notes.append(nothing_held(part, share, parts["train"].characters, "characters"))
         options = options.replace(
             tokens=was.tokens,
             lowercase=was.lowercase,
