@@ -89,6 +89,13 @@ def test_series_by_usual_names(tmp_path: Path) -> None:
     )
 
 
+def test_columns_that_are_left_out_are_said(tmp_path: Path) -> None:
+    head, *rows = TABLE.splitlines()
+    text = "\n".join([f"{head},who", *(f"{row},Ann" for row in rows)])
+    _, note = read(tmp_path, text, Columns(channels="left"))
+    assert note.endswith("channels 'left', labels 'label'; not used: 'right', 'who'")
+
+
 def test_rows_in_any_order_and_named_columns(tmp_path: Path) -> None:
     head, *rows = TABLE.splitlines()
     text = "\n".join([head.replace("id,time", "who,when").replace("label", "what"), *rows[::-1]])

@@ -49,8 +49,9 @@ def test_a_long_table(tmp_path: Path) -> None:
         "channels 'x', 'z', labels 'state'"
     )
     assert read(tmp_path, SENSORS, labelled=False)[0].labels is None
-    alone, _ = read(tmp_path, SENSORS, channels="z")
+    alone, note = read(tmp_path, SENSORS, channels="z")
     assert values(alone)[0] == [[1], [2]]
+    assert note.endswith("channels 'z', labels 'state'; not used: 'x'")
 
 
 def test_the_pieces_make_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

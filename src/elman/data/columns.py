@@ -148,6 +148,12 @@ def by_usual_name(table: Table | pl.DataFrame, usual: Sequence[str]) -> str | No
     return next((found[name] for name in usual if name in found), None)
 
 
+def not_used(columns: Sequence[str], taken: Sequence[str | None]) -> str:
+    """What is to be said of columns that are left out; empty where none is."""
+    rest = [name for name in columns if name not in taken]
+    return f"not used: {', '.join(map(repr, rest[:8]))}{' …' if len(rest) > 8 else ''}" if rest else ""
+
+
 def _find_text(table: Table, taken: Sequence[str], source: str) -> tuple[str, str]:
     free = [name for name in table.columns if name not in taken]
     for usual in TEXT_NAMES:

@@ -9,7 +9,7 @@ import polars as pl
 import torch
 
 from elman.data import columns as names
-from elman.data.columns import Columns, by_usual_name, named
+from elman.data.columns import Columns, by_usual_name, named, not_used
 from elman.data.examples import Examples
 from elman.data.labels import labels_from_texts
 from elman.data.long_rows import Rows, picked, read_rows
@@ -60,6 +60,8 @@ def read_series(table: Table, columns: Columns, *, labelled: bool) -> tuple[Exam
     note += "" if was_so else " (rows were not in order: sorted)"
     note += f", channels {', '.join(map(repr, taken.channels))}"
     note += f", labels {taken.label!r}" if taken.label else ""
+    if rest := not_used(table.columns, (taken.id, taken.time, taken.label, *taken.channels)):
+        note += f"; {rest}"
     kept = Columns(
         label=taken.label,
         header=columns.header,

@@ -15,7 +15,7 @@ import torch
 
 from elman.data import columns as names
 from elman.data import conll
-from elman.data.columns import Columns, by_usual_name, named
+from elman.data.columns import Columns, by_usual_name, named, not_used
 from elman.data.labels import labels_from_texts
 from elman.data.long_rows import Rows, picked, read_rows
 from elman.data.long_tables import is_numeric
@@ -74,6 +74,9 @@ def read_steps(path: Path, columns: StepColumns, *, labelled: bool = True) -> tu
     else:
         note += f", tokens {taken.token!r}" if taken.token else f", channels {_listed(taken.channels)}"
     note += f", labels {_listed(taken.labels)}" if taken.labels else ""
+    used = (taken.id, taken.time, taken.token, taken.event, *taken.labels, *taken.channels)
+    if rest := not_used(opened.columns, used):
+        note += f"; {rest}"
     kept = replace(
         columns,
         token=taken.token,
