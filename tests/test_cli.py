@@ -195,7 +195,8 @@ def test_texts_from_files(
     capsys.readouterr()
     assert call(tmp_path, monkeypatch, "evaluate", str(folder), "--data", "other.csv") == 2
     assert capsys.readouterr().err == (
-        "error: other.csv: row 3 has the class 2, which was not in the training data. Known: 0, 1.\n"
+        "error: other.csv: row 3 has the class 2, which was not in the training data. Known: 0, 1. "
+        "Correct it, leave the row out, or train on examples of it.\n"
     )
 
 

@@ -54,10 +54,14 @@ class shown:
 def unknown(argument: str, got: object, choices: Iterable[str], remedy: str = "") -> ArgumentError:
     """An `ArgumentError` for a name that is not among `choices`; suggests the nearest one."""
     valid = sorted(choices)
-    near = difflib.get_close_matches(str(got), valid, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    message = f"{argument}: unknown name {got!r}.{hint} Valid: {', '.join(valid) or 'none'}."
+    message = f"{argument}: unknown name {got!r}.{nearest(got, valid)} Valid: {', '.join(valid) or 'none'}."
     return ArgumentError(f"{message} {remedy}".rstrip())
+
+
+def nearest(got: object, choices: Iterable[str]) -> str:
+    """The sentence that offers the name among `choices` that is nearest to `got`; empty if none is near."""
+    near = difflib.get_close_matches(str(got), list(choices), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def missing(package: str, *, extra: str, what: str) -> MissingError:

@@ -96,7 +96,8 @@ def test_no_x(tmp_path: Path) -> None:
 
 
 def test_no_y(tmp_path: Path) -> None:
-    assert message(saved(tmp_path, X=X)) == "data.npz: expected a label for each example, got none."
+    expected = "data.npz: expected a label for each example, got none. In an .npz file they are the array y;"
+    assert message(saved(tmp_path, X=X)).startswith(expected)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_an_unseen_class() -> None:
         encode_labels(examples_of(X, ["cat", "dgo", "dog", "dog"]), np.array(["cat", "dog"]))
     assert str(error.value) == (
         "X: row 1 has the class 'dgo', which was not in the training data. "
-        "Did you mean 'dog'? Known: 'cat', 'dog'."
+        "Did you mean 'dog'? Known: 'cat', 'dog'. Correct it, leave the row out, or train on examples of it."
     )
 
 

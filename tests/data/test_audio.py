@@ -148,7 +148,8 @@ def test_an_index(recordings: Path) -> None:
     with pytest.raises(DataError) as error:
         read_source(str(index), Columns())
     assert str(error.value) == (
-        f"{index}: expected a file in column 'path', got '{recordings}/7/9.wav' in row 3."
+        f"{index}: expected a file in column 'path', got '{recordings}/7/9.wav', which does not exist, "
+        "in row 3. Paths count from the folder of the table."
     )
 
 

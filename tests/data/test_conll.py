@@ -104,7 +104,13 @@ def test_which_files_are_token_files(tmp_path: Path) -> None:
         ("a\tX\nb\n", {}, "{path}: expected 2 columns in every line, as in the first, got 1 in line 2."),
         ("a\tX\n\tY\n", {}, "{path}: expected a token, got an empty one in line 2."),
         ("a\tX\nb\t\n", {}, "{path}: expected a label, got an empty one in line 2."),
-        ("a\nb\n", {}, "{path}: expected a column of tokens and one of labels, got 1 for both."),
+        (
+            "a\nb\n",
+            {},
+            "{path}: expected a column of tokens and one of labels, with tabs or spaces between, got one "
+            "column.",
+        ),
+        ("a\tX\n", {"token": "2"}, "{path}: expected a column of tokens and one of labels, got 2 for both."),
         (
             "a\tX\n",
             {"label": "pos"},

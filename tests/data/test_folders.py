@@ -44,7 +44,8 @@ def test_mixed_kinds(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         read_source(str(tmp_path), Columns())
     assert str(error.value) == (
-        f"{tmp_path}: expected files of one kind (texts, recordings or images), got .txt, .wav."
+        f"{tmp_path}: expected files of one kind (texts, recordings or images), got '{tmp_path}/a/1.txt', "
+        f"'{tmp_path}/b/2.wav'."
     )
 
 

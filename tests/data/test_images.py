@@ -72,15 +72,14 @@ def test_bad_images(folder: Path) -> None:
     with pytest.raises(DataError) as error:
         read_source(str(folder), Columns())
     assert str(error.value) == (
-        f"{folder}/digit 0/9.png: expected 8 features, as in '{odd}', got 5. "
-        "--skip-bad goes on without such files."
+        f"{folder}/digit 0/9.png: expected an image with rows of 8 grey pixels, as '{odd}', got one with "
+        f"rows of "
+        "5 grey pixels. Bring all to one size and to grey or colour. --skip-bad goes on without such files."
     )
     damaged.write_bytes(damaged.read_bytes()[:40])
     splits = read_source(str(folder), Columns(), FileSettings(skip_bad=True))
     assert len(splits.train) == 7
-    assert splits.notes[1].startswith(
-        f"skipped 2 bad files of 9: {folder}/digit 0/9.png: expected 8 features"
-    )
+    assert splits.notes[1].startswith(f"skipped 2 bad files of 9: {folder}/digit 0/9.png: expected an image")
 
 
 def test_idx_files(tmp_path: Path) -> None:
@@ -117,5 +116,7 @@ def test_arrays_of_images(tmp_path: Path) -> None:
 
 
 def test_a_damaged_idx_file() -> None:
+    with pytest.raises(DataError, match="here: expected 3 sizes of 4 bytes at its start, got a shorter file"):
+        parse_idx(b"\0\0\x08\3\0\0\0\1\0\0", "here")
     with pytest.raises(DataError, match="here: expected 6 bytes of data, got 5"):
         parse_idx(b"\0\0\x08\x01\0\0\0\x06hello", "here")

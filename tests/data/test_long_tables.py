@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from elman.data import spilled, table_files
+from elman.data import row_order, spilled, table_files
 from elman.data.columns import Columns
 from elman.data.examples import Examples
+from elman.data.long_rows import picked
 from elman.data.sequences import Sequences
 from elman.data.source import read_file
 from elman.errors import DataError
@@ -35,7 +36,7 @@ def read(folder: Path, text: str, columns: Columns | None = None) -> tuple[Examp
 
 def test_the_pieces_make_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_files, "PIECE", 30)
-    monkeypatch.setattr(spilled, "BLOCK", 2)
+    monkeypatch.setattr(row_order, "BLOCK", 2)
     check(read(tmp_path, TABLE)[0])
     said = complaint(tmp_path, TABLE.replace("4.5", "x"))
     assert said.startswith("data.csv: expected a number in column 'left', got 'x' in row 6.")
@@ -45,11 +46,13 @@ def test_numbers_are_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("ELMAN_CACHE", str(tmp_path / "cache"))
     numbers = np.random.default_rng(3).normal(size=(7, 2)).astype(np.float32)
     kept = spilled.spilled([numbers[:4], numbers[4:]])
-    order = np.array([3, 0, 6, 1, 2, 5, 4])
-    sorted_ = spilled.in_order(kept, order)
+    order = row_order.by_series(np.array([1, 0, 2, 1, 0, 1, 0]), np.arange(7), 3, on_disk=True)
+    sorted_ = picked(kept, order, pad=True)
     assert np.array_equal(kept, numbers)
-    assert np.array_equal(sorted_, [*numbers[order], [0, 0]])
-    for array in (kept, sorted_):
+    assert np.array_equal(sorted_, [*numbers[[1, 4, 6, 0, 3, 5, 2]], [0, 0]])
+    assert order.rows is not None
+    assert order.stamps is not None
+    for array in (kept, sorted_, order.rows, order.stamps):
         while isinstance(array.base, np.ndarray):
             array = array.base
         assert isinstance(array.base, mmap.mmap)
@@ -86,6 +89,13 @@ def test_series_by_usual_names(tmp_path: Path) -> None:
     )
 
 
+def test_columns_that_are_left_out_are_said(tmp_path: Path) -> None:
+    head, *rows = TABLE.splitlines()
+    text = "\n".join([f"{head},who", *(f"{row},Ann" for row in rows)])
+    _, note = read(tmp_path, text, Columns(channels="left"))
+    assert note.endswith("channels 'left', labels 'label'; not used: 'right', 'who'")
+
+
 def test_rows_in_any_order_and_named_columns(tmp_path: Path) -> None:
     head, *rows = TABLE.splitlines()
     text = "\n".join([head.replace("id,time", "who,when").replace("label", "what"), *rows[::-1]])
@@ -119,11 +129,19 @@ def test_dates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("b,2,", "b,1,", "got 1.0 twice in series 'b', in rows 4 and 6."),
+        ("b,2,", "b,1,", "got 1.0 twice in series 'b', in rows 4 and 6. Remove one of them, or "),
+        ("b,2,", "b,nan,", "expected a number or a date in 'time', got 'nan' in row 6."),
         ("b,2,", "b,,", "expected a number or a date in 'time', got 'nothing' in row 6."),
         ("b,2,", ",2,", "expected a value of 'id' in every row, got none in row 6."),
         ("5,down", "5,", "expected a value of 'label' in every row, got none in row 6."),
         ("4.5", "", "expected a number in column 'left', got 'nothing' in row 6."),
+        (
+            "4.5",
+            "abc",
+            "expected a number in column 'left', got 'abc' in row 6. Fill it in, leave the series ",
+        ),
+        ("4.5", "inf", "expected a number in column 'left', got 'inf' in row 6."),
+        ("4.5", "nan", "expected a number in column 'left', got 'nan' in row 6."),
         ("5,down", "5,up", "expected one label for each series, got 'down' and 'up' in series 'b' (row 6)."),
     ],
 )

@@ -50,6 +50,17 @@ def test_a_long_table() -> None:
     )
 
 
+def test_a_series_of_another_rate_is_said() -> None:
+    rare = pl.DataFrame({"unique_id": ["c"] * 3, "ds": hours(9)[::4], "y": [1.0, 2, 3], "kind": ["x"] * 3})
+    got = panel(pl.concat([long_frame(), rare]))
+    assert got.changes[0] == (
+        "1 of 3 series have rows farther apart than the frequency 1h, with missing values between: c (4 "
+        "steps)"
+    )
+    assert got.changes[1].startswith("'y': 6 of 19 values missing")
+    assert not panel(long_frame()[:-1]).changes
+
+
 def test_a_wide_file_and_its_missing_values(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv.gz"
     rows = [
@@ -145,7 +156,8 @@ def change(**columns: Any) -> pl.DataFrame:
             {},
             {},
             "df: expected the stamps of series 'b' in order, got 2024-01-01 04:00:00 in row 2 "
-            "behind 2024-01-01 05:00:00. Sort the table, or let it be done: sort=True (--sort).",
+            "behind 2024-01-01 05:00:00. Sort the table, or let it be done: sort=True (--sort). Where it "
+            "holds several series, name the column that tells them apart (id_column).",
         ),
         (
             pl.concat([long_frame()[:2], long_frame()]).sort("unique_id", "ds"),
@@ -178,6 +190,13 @@ def change(**columns: Any) -> pl.DataFrame:
             "df: static column 'kind': expected one value in each series, got several for series 'a'.",
         ),
         (change(y=pl.lit(float("inf"))), {}, {}, "df: column 'y': expected numbers, got inf in row 0."),
+        (
+            long_frame().filter(~((pl.col("unique_id") == "b") & (pl.col("y") == 20.0))),
+            {},
+            {"filling": "refuse"},
+            "df: column 'y': expected no missing values, got 1, the first at 2024-01-01 03:00:00 in series "
+            "'b'. Fill them first, or by rule: fill=forward, seasonal, zero.",
+        ),
         (long_frame()[:0], {}, {}, "df: expected at least one row, got an empty table."),
         (pl.DataFrame({"a": [1]}), {}, {}, "df: expected a column of time stamps, found none in 'a'."),
         (pl.DataFrame({"ds": [1, 2], "b": ["x", "y"]}), {}, {}, "df: expected a column y or columns"),

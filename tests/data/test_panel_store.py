@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from elman.data import filling, frequency, panel, panel_order, panel_store, table_files
+from elman.data import filling, frequency, panel, panel_store, row_order, table_files
 from elman.data.panel import Panel
 from elman.data.panel_columns import SeriesColumns
 from elman.data.panel_sources import file_source, frame_source
@@ -28,7 +28,7 @@ def pieces(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ELMAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(table_files, "PIECE", 10_000)
     monkeypatch.setattr(table_files, "ROWS", 97)
-    for module in (filling, frequency, panel, panel_order):
+    for module in (filling, frequency, panel, row_order):
         monkeypatch.setattr(module, "BLOCK", 101)
 
 
@@ -86,7 +86,7 @@ def test_a_file_gives_the_same_as_a_frame(
     table = air.sort(order, maintain_order=True)
     path = written(table, tmp_path / f"air.{ending}")
     got = panel_of_source(file_source(path, "air"), COVARIATES, **settings)
-    for module in (filling, frequency, panel, panel_order):
+    for module in (filling, frequency, panel, row_order):
         monkeypatch.setattr(module, "BLOCK", 1 << 18)
     same(got, panel_of_source(frame_source(table, "air"), COVARIATES, **settings))
     assert isinstance(got.values.base, np.memmap)

@@ -130,7 +130,7 @@ def test_no_utf8(tmp_path: Path) -> None:
             "data.csv",
             "one\ntwo\n",
             Columns(),
-            "data.csv: expected a text column and a label column, got one column: 'column_1'.",
+            "data.csv: expected a text column and a label column, got one column, which begins with 'one'.",
         ),
         (
             "data.csv",
@@ -157,6 +157,26 @@ def test_no_utf8(tmp_path: Path) -> None:
             Columns(),
             "data.csv: expected 2 columns in every row, as in row 1, got 3 in row 3. "
             "A text with a separator in it needs quotes (CSV).",
+        ),
+        (
+            "data.csv",
+            'text,label\na,1\n"b,0\nc,1\n',
+            Columns(),
+            "data.csv: expected quotes around whole texts, got one in row 3 that begins or ends none. "
+            "A quote within a text is written twice, and the text stands in quotes (CSV).",
+        ),
+        (
+            "data.csv",
+            'text,label\na,1\n5" tall,0\n6" tall,1\nb,0\n',
+            Columns(),
+            "data.csv: expected quotes around whole texts, got one in row 3 that begins or ends none. "
+            "A quote within a text is written twice, and the text stands in quotes (CSV).",
+        ),
+        (
+            "data.csv",
+            "text,text,label\na,b,1\n",
+            Columns(),
+            "data.csv: header: expected different names of the columns, got 'text' twice.",
         ),
         (
             "data.csv",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elman.data import Sequences, spilled, table_files
+from elman.data import Sequences, row_order, table_files
 from elman.data.tagged import StepColumns, Tagged, hold_out_sequences, rolled, to_next
 from elman.data.tagged_arrays import read_tagged_npz, tagged_of
 from elman.data.tagged_source import read_tagged, together
@@ -49,13 +49,14 @@ def test_a_long_table(tmp_path: Path) -> None:
         "channels 'x', 'z', labels 'state'"
     )
     assert read(tmp_path, SENSORS, labelled=False)[0].labels is None
-    alone, _ = read(tmp_path, SENSORS, channels="z")
+    alone, note = read(tmp_path, SENSORS, channels="z")
     assert values(alone)[0] == [[1], [2]]
+    assert note.endswith("channels 'z', labels 'state'; not used: 'x'")
 
 
 def test_the_pieces_make_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_files, "PIECE", 12)
-    monkeypatch.setattr(spilled, "BLOCK", 2)
+    monkeypatch.setattr(row_order, "BLOCK", 2)
     test_a_long_table(tmp_path)
     test_tokens_in_a_table(tmp_path)
     test_an_event_log(tmp_path)
@@ -111,7 +112,9 @@ def test_the_next_step(tmp_path: Path) -> None:
         (
             SENSORS.replace("0.25", ""),
             {},
-            "expected a number in column 'x', got 'nothing' in row 5. Fill it in, or leave the series out.",
+            "expected a number in column 'x', got 'nothing' in row 5. Fill it in, leave the series out, "
+            "or name the "
+            "columns of numbers (--channels).",
         ),
         (
             SENSORS.replace("b,2", "b,1"),
@@ -135,7 +138,8 @@ def test_the_next_step(tmp_path: Path) -> None:
         (
             "id,x\na,1\n",
             {},
-            "expected a column of labels, got 'id', 'x'. Name it by --label-column.",
+            "expected a column of labels, got 'id', 'x'. Name it by --label-column; of a sequence a row its "
+            "tokens and its labels are lists (JSONL, Parquet).",
         ),
         (
             "id,label\na,1\n",

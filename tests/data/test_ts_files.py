@@ -48,6 +48,16 @@ def test_ragged_cases() -> None:
             "@classLabel false\n@data\n1,2\n",
             "expected a class for each case, but its header says @classLabel false.",
         ),
+        (
+            "@dimensions 1\n@data\n1,2\n",
+            "expected a line @classLabel in the header, got none. Add @classLabel true with the classes "
+            "where "
+            "one stands at the end of each case, else @classLabel false.",
+        ),
+        (
+            HEADER.replace("equalLength false", "equalLength true") + "1,2:3,4:up\n1,2,3:4,5,6:up\n",
+            "line 8: expected 2 values in every channel, got 3 in channel 1.",
+        ),
         (HEADER, "expected at least one case after @data, got none."),
         (HEADER + "1,2:3,4:left\n", "line 7: expected a class at the end (up, down), got 'left'."),
         (HEADER + "1,2:up\n", "line 7: expected 2 channels, as before, got 1."),

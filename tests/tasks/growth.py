@@ -1,5 +1,5 @@
-"""Private memory that `elman train`, reading a table (read), or making windows of one (windows), takes for a
-large file beyond that for a small one, in bytes.
+"""Private memory that `elman train`, reading a table of series (read) or of steps (steps), or making windows
+of one (windows), takes for a large file beyond that for a small one, in bytes.
 
 python growth.py TASK SMALL LARGE OUT
 """
@@ -19,13 +19,15 @@ from elman.data import (
     filling,
     frequency,
     panel,
-    panel_order,
+    row_order,
     steps,
     table_files,
     text_store,
 )
 from elman.data.columns import Columns
 from elman.data.source import read_file
+from elman.data.tagged import StepColumns
+from elman.data.tagged_tables import read_steps
 from elman.tasks import jobs
 from elman.tasks.classifying.options import ClassifyOptions
 from elman.tasks.forecast import TASK
@@ -55,6 +57,9 @@ def peak(task: str, data: str, out: Path) -> int:
     if task == "read":
         held = read_file(Path(data), Columns())
         assert len(held[0]) > 0
+    elif task == "steps":
+        tagged = read_steps(Path(data), StepColumns())
+        assert len(tagged[0]) > 0
     elif task == "windows":
         windows(data)
     else:
@@ -95,7 +100,7 @@ def train(task: str, data: str, out: Path) -> None:
 if __name__ == "__main__":
     table_files.PIECE = text_store.BLOCK = 1 << 18
     conll.ROWS, steps.BLOCK = 5_000, 20_000
-    filling.BLOCK = frequency.BLOCK = panel.BLOCK = panel_order.BLOCK = 20_000
+    filling.BLOCK = frequency.BLOCK = panel.BLOCK = row_order.BLOCK = 20_000
     features.PIECE = features.LARGE = 20_000
     task, small, large, folder = *sys.argv[1:4], Path(sys.argv[4])
     before = peak(task, small, folder / "small")

@@ -12,9 +12,10 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from elman import cli
 from elman.data.sequences import Sequences
 from elman.data.ts_files import read_ts
-from elman.errors import DataError
+from elman.errors import ArgumentError, DataError
 from elman.tasks.classifying.options import ClassifyOptions
 from elman.tasks.jobs import evaluate, predict, train
 
@@ -51,7 +52,7 @@ def spoken(data_folder: Path, folder: Path, takes: range) -> Path:
     return folder
 
 
-def test_recordings(tmp_path: Path, data_folder: Path) -> None:
+def test_recordings(tmp_path: Path, data_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     soundfile, soxr = pytest.importorskip("soundfile"), pytest.importorskip("soxr")
     pytest.importorskip("kaldi_native_fbank")
     folder = spoken(data_folder, tmp_path / "spoken", range(5, 25))
@@ -71,6 +72,12 @@ def test_recordings(tmp_path: Path, data_folder: Path) -> None:
     rows = predicted(tmp_path / "run", other / "2", tmp_path / "said.csv")
     assert [Path(row["name"]).name for row in rows] == sorted(p.name for p in (other / "2").iterdir())
     assert {row["label"] for row in rows} <= {"1", "2"}
+    (other / "2" / "broken.wav").write_bytes(b"RIFF")
+    command = ("predict", str(tmp_path / "run"), "--data", str(other / "2"), "--skip-bad", "--overwrite")
+    with pytest.raises(SystemExit) as ending:
+        cli.main(command)
+    assert not ending.value.code
+    assert "skipped 1 bad files of 11" in " ".join(capsys.readouterr().out.split())
 
 
 def test_series_of_a_long_table(tmp_path: Path, data_folder: Path) -> None:
@@ -119,9 +126,53 @@ def test_a_label_seen_once_and_a_class_that_a_part_lacks_are_said(tmp_path: Path
         learn(tmp_path / "names.tsv", tmp_path / "run", header="no", test=str(tmp_path / "more.tsv"))
     assert str(error.value) == (
         f"{tmp_path}/more.tsv: row 2 has the class 'Polisch', which was not in the training data. "
-        "Did you mean 'Polish'? Known: 'Czech', 'Korean', 'Polish', 'Scottish'."
+        "Did you mean 'Polish'? Known: 'Czech', 'Korean', 'Polish', 'Scottish'. "
+        "Correct it, leave the row out, or train on examples of it."
     )
     assert not (tmp_path / "run").exists()
     said = learn(tmp_path / "names.tsv", tmp_path / "run", header="no")
     assert "seen once in the training data: 'Korean'" in said
     assert "no example of 'Korean' in the test data: nothing is known of it there" in said
+
+
+def test_labels_that_are_all_different_and_empty_texts(tmp_path: Path, data_folder: Path) -> None:
+    lines = (data_folder / "names" / "names.tsv").read_text().splitlines()[:40]
+    rows = [line.split("\t") for line in lines]
+    (tmp_path / "names.csv").write_text("".join(f"{name},{k}\n" for k, (_, name) in enumerate(rows)))
+    with pytest.raises(DataError) as error:
+        learn(tmp_path / "names.csv", tmp_path / "run", header="no")
+    assert str(error.value) == (
+        f"{tmp_path}/names.csv: expected classes that come more than once, got a different one for each "
+        f"of 40 "
+        "examples. Check that the right column is taken as the label."
+    )
+    (tmp_path / "names.csv").write_text(
+        "".join(f"{name * (k > 2)},{k % 2}\n" for k, (_, name) in enumerate(rows))
+    )
+    assert "train: 3 of 40 texts are empty" in learn(tmp_path / "names.csv", tmp_path / "run", header="no")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "expected"),
+    [
+        ("texts", {"time_mask": 3}, "time_mask: expected 0 for texts, as it is about numbers, got 3."),
+        (
+            "numbers",
+            {"word_vectors": "glove.txt"},
+            "word_vectors: expected None for numbers, as it is about texts",
+        ),
+        ("numbers", {"tokens": "bpe"}, "tokens: expected None for numbers, as it is about texts, got 'bpe'."),
+    ],
+)
+def test_options_about_other_data(
+    tmp_path: Path, kind: str, options: dict[str, object], expected: str
+) -> None:
+    data = tmp_path / ("data.csv" if kind == "texts" else "data.npz")
+    if kind == "texts":
+        data.write_text("text,label\n" + "good,1\nbad,0\n" * 20)
+    else:
+        np.savez(data, X=np.random.default_rng(0).normal(size=(20, 3, 2)), y=np.arange(20) % 2)
+    with pytest.raises(ArgumentError) as error:
+        learn(data, tmp_path / "run", **options)
+    assert str(error.value).startswith(expected)
+    assert not (tmp_path / "run").exists()

@@ -175,6 +175,7 @@ def test_word_vectors(tmp_path: Path, header: str) -> None:
             "good 1 x\n",
             "expected numbers behind the word in line 1 (could not convert string to float: 'x').",
         ),
+        ("bad 1 2\ngood nan 2\n", "expected finite numbers, got NaN or infinity in line 2."),
         (
             "else 1 2\n",
             "expected vectors of words in the data, found none of 2. Are the words written in the",

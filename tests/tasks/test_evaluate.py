@@ -88,6 +88,20 @@ def test_training_data_that_have_changed_are_said(run: Path) -> None:
     ) in own(run)
 
 
+def test_the_data_are_read_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, times = jobs.task_named("classify"), []
+    read = type(task).read
+    monkeypatch.setattr(type(task), "read", lambda *given: times.append(given[1].data) or read(*given))
+    own(run)
+    assert times == [f"{run.parent / 'digits.npz'}"]
+    evaluated(run)  # other data: the baselines learn from those of the run
+    assert times == [f"{run.parent / 'digits.npz'}"] * 2
+    jobs.evaluate(str(run), Console(quiet=True), read="rows")  # as in training
+    assert len(times) == 3
+    jobs.evaluate(str(run), Console(quiet=True), read="columns")  # not as in training: twice
+    assert len(times) == 5
+
+
 def changed(task: str, options: Any, file: Path, content: str) -> tuple[str, str]:
     """What is said of a run's own test part, before and after its file became another."""
     jobs.train(task, options, Console(quiet=True))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from elman.errors import ArgumentError, DataError, RunError
+from elman.errors import ArgumentError, DataError, MissingError, RunError
 from elman.estimators import Forecaster, load
 from elman.tasks.forecast import ForecastOptions
 from elman.tasks.jobs import evaluate, predict, train
@@ -198,8 +200,15 @@ def test_covariates(air: pl.DataFrame) -> None:
         "future: expected a value of 'TEMP' at each of the 12 steps behind the last value of the series, "
         "got none at "
     )
-    with pytest.raises(DataError, match=r"future: column: unknown name 'TEMP'\. Did you mean 'TEMPR'"):
+    with pytest.raises(DataError) as error:
         model.predict(future=coming.rename({"TEMP": "TEMPR"}))
+    assert str(error.value) == (
+        "future: expected the covariate 'TEMP', which the model was trained with, in the rows to come, got "
+        "'year', 'month', 'day', 'hour', 'TEMPR', 'cbwd'. Did you mean 'TEMPR'? Add the column, or train "
+        "without it."
+    )
+    with pytest.raises(DataError, match=r"^future: expected the time column 'day', .* Add the column, with"):
+        model.predict(future=coming.drop("day"))
 
 
 @pytest.mark.filterwarnings("ignore:df. .* values missing")
@@ -313,6 +322,22 @@ def test_refused_files(table: pl.DataFrame, tmp_path: Path) -> None:
             f"{file}: known: expected columns that are nothing else, got 'OT', which is named as target too. "
             "Leave it out of one of them.",
         ),
+        (
+            {"auto_ets": 2, "test_share": 0.0, "target": "OT"},
+            ArgumentError,
+            "auto_ets: expected 0 without a test part, as it is fitted there, got 2.",
+        ),
+        ({"auto_ets": 2, "baselines": False}, ArgumentError, "auto_ets: expected 0 without baselines"),
+        (
+            {"samples": 3},
+            ArgumentError,
+            "samples: expected it in elman predict, beside --data, whose next steps",
+        ),
+        (
+            {"future": "c.csv"},
+            ArgumentError,
+            "future: expected it in elman predict, beside --data, whose next steps",
+        ),
     ):
         options = ForecastOptions(**{"data": str(file), "out": str(tmp_path / "run"), **changes})
         with pytest.raises(error) as raised:
@@ -321,6 +346,17 @@ def test_refused_files(table: pl.DataFrame, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
     with pytest.raises(RunError):
         evaluate(str(tmp_path / "run"), Console(quiet=True))
+
+
+def test_a_missing_package_is_said_before_training(
+    table: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.write_csv(tmp_path / "load.csv")
+    options = ForecastOptions(data=str(tmp_path / "load.csv"), out=str(tmp_path / "run"), auto_ets=2)
+    monkeypatch.setitem(sys.modules, "statsforecast", None)
+    with pytest.raises(MissingError, match=r"AutoETS needs the package statsforecast"):
+        train("forecast", options, Console(quiet=True))
+    assert not (tmp_path / "run").exists()
 
 
 def test_constant_series_are_said_and_have_no_mase(table: pl.DataFrame) -> None:
@@ -359,6 +395,18 @@ def test_a_long_table_with_rows_to_come_and_all_kinds_of_covariates(
     names = json.loads((run / "result.json").read_text())["baselines"].keys()
     assert any(name.startswith("AutoETS at ") for name in names)
     assert "(the network at these)" in names
+    figures = run / "figures.json"
+    evaluate(str(run), Console(quiet=True), data=str(past), out=str(figures), step=200, auto_ets=3)
+    names = json.loads(figures.read_text())["baselines"].keys()  # of 4 and 3 origins every third
+    assert "AutoETS at 3 origins" in names
+    for given, expected in (
+        ({"auto_ets": -2}, "auto_ets: expected a whole number of 0 or more (origins), got"),
+        ({"future": str(future)}, "future: expected it in elman predict alone"),
+    ):
+        with pytest.raises(ArgumentError, match=re.escape(expected)):
+            evaluate(str(run), Console(quiet=True), data=str(past), **given)
+    with pytest.raises(ArgumentError, match=r"^future: expected it in elman predict, beside --data"):
+        predict(str(run), Console(quiet=True), out=str(tmp_path / "no.csv"), future=str(future))
     assert predict(str(run), Console(quiet=True), data=str(past), out=str(out), future=str(future)) == 24
     said = pl.read_csv(out, try_parse_dates=True)
     joined = said.join(long, on=["meter", "date"])

@@ -272,7 +272,10 @@ def test_a_melody_is_a_text(
     assert written.startswith("G4 A4 B4")
     assert set(written.split()) <= {note(number) for number in range(128)}
     assert call("generate", run, "--prompt", "G4 H4") == 2
-    expected = "prompt: expected words that the model knows, got unknown ones: 'H4'."
+    expected = (
+        "prompt: expected words that the model knows, got unknown ones: 'H4'. Leave them out, or train on a "
+        "text that has them; --tokens bpe reads any."
+    )
     assert expected in capsys.readouterr().err
 
 
@@ -299,6 +302,7 @@ def test_saved_and_loaded_it_says_the_same(fitted: elman.LanguageModel, tmp_path
         (lambda m: m.generate(temperature=-1), "temperature: expected a number of 0 or more, got -1."),
         (lambda m: m.generate(top_k=0), "top_k: expected a whole number of 1 or more, or None, got 0."),
         (lambda m: m.generate(top_p=1.5), "top_p: expected a share above 0, at most 1, or None, got 1.5."),
+        (lambda m: m.generate(seed=-3), "seed: expected a whole number of 0 or more, or None, got -3."),
         (lambda m: m.generate(length=-1), "length: expected a whole number of 0 or more (tokens), got -1."),
         (lambda m: m.perplexity("x"), "X: expected two tokens or more for train, got 1."),
         (lambda m: m.perplexity(["a", 3]), "X: expected a text, texts or a pathlib.Path, got 3 in place 1."),
@@ -308,6 +312,22 @@ def test_bad_calls(fitted: elman.LanguageModel, call: Any, expected: str) -> Non
     with pytest.raises((ArgumentError, DataError)) as error:
         call(fitted)
     assert str(error.value).startswith(expected)
+
+
+def test_texts_that_teach_nothing(text: Path, tmp_path: Path) -> None:
+    empty, flat = tmp_path / "empty.txt", tmp_path / "flat.txt"
+    empty.write_text("")
+    flat.write_text("a" * 500)
+    for options, expected in (
+        ({"data": str(flat)}, f"{flat}: expected two different tokens or more, got only 'a'. Check the text"),
+        ({"data": str(empty)}, f"{empty}: expected text, got none."),
+        ({"data": str(text), "valid": str(empty)}, f"{empty}: expected text, got none."),
+    ):
+        with pytest.raises(DataError) as error:
+            TASK.read(GenerateOptions(**options))
+        assert str(error.value).startswith(expected)
+    with pytest.raises(DataError, match="X: expected two different tokens or more, got only 'a'"):
+        elman.LanguageModel(**SMALL).fit("a" * 500)
 
 
 @pytest.mark.parametrize(
@@ -390,6 +410,8 @@ def test_the_command_line(
     assert (
         "prompt: expected characters that the model knows, got unknown ones: 'Ω'" in capsys.readouterr().err
     )
+    assert call("generate", "run", "--prompt", "-Ω") == 2
+    assert "unknown ones: '-', 'Ω'" in capsys.readouterr().err
     again = ["train", "generate", "--data", "text.store", *small[:-1], "again"]
     assert call(*again) == 0
     text.write_text("changed " + TEXT)

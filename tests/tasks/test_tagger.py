@@ -210,7 +210,7 @@ def test_bad_data(options: dict[str, Any], x: Any, y: Any, message: str) -> None
             {"decoder": "crfs"},
             "decoder: unknown name 'crfs'. Did you mean 'crf'? Valid: crf, sigmoid, softmax.",
         ),
-        ({"decoder": "sigmoid"}, "decoder: expected softmax or crf, got 'sigmoid'."),
+        ({"decoder": "sigmoid"}, "decoder: expected softmax or crf, as a step has one label, got 'sigmoid'."),
         (
             {"decoder": "crf", "bptt": 3},
             "bptt: expected whole sequences for a crf, whose likelihood is theirs, "

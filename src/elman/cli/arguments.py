@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +67,27 @@ def _value(given: list[str], flag: str) -> str | None:
 
 def parse_job(kind: type[Any], given: list[str], prog: str) -> Any:
     names = {name.replace("_", "-"): f.default for name, f in kind.__dataclass_fields__.items()}
+    for name, own in kind.__dataclass_fields__.items():
+        if own.metadata.get("flag"):  # one that may also be left open
+            given = _spell_out(given, f"--{name.replace('_', '-')}")
+    given = _with_values(given, {f"--{name}" for name, usual in names.items() if not isinstance(usual, bool)})
     flags = {"--help", *(f"--{name}" for name in names)}
     flags |= {f"--no-{name}" for name, default in names.items() if isinstance(default, bool)}
     return _parse(kind, given, flags, prog=prog)
+
+
+def _with_values(given: list[str], flags: set[str]) -> list[str]:
+    """`--flag -value` as `--flag=-value`, where what stands behind begins with a dash but looks like no flag,
+    as a prompt may."""
+    joined: list[str] = []
+    waiting = iter(given)
+    for argument in waiting:
+        if argument in flags and (value := next(waiting, None)) is not None:
+            dashed = value.startswith("-") and not re.match("--[a-zA-Z]", value)
+            joined += [f"{argument}={value}"] if dashed else [argument, value]
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _parse(kind: type[Any], given: list[str], flags: set[str], **keywords: Any) -> Any:

@@ -97,7 +97,8 @@ def _reading(job: type[Any], given: list[str]) -> type[Any]:
     extra: list[Any] = []
     for name, kind, before in reading_options(run):
         about = tyro.conf.arg(help="Where it differs from training" + f" ({before})." * (before is not None))
-        extra.append((name, Annotated[kind | None, about], field(default=None)))
+        own = field(default=None, metadata={"flag": kind is bool})
+        extra.append((name, Annotated[kind | None, about], own))
     return make_dataclass(job.__name__, extra, bases=(job,), frozen=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 
 from elman.data.examples import Examples
 from elman.data.sequences import Sequences
-from elman.errors import DataError
+from elman.errors import DataError, nearest
 
 
 def check_examples(examples: Examples, *, labelled: bool = True) -> None:
@@ -25,9 +24,15 @@ def check_examples(examples: Examples, *, labelled: bool = True) -> None:
                 f"{examples.source}: expected sequences of one step or more, got only empty ones."
             )
     elif not any(text.strip() for text in examples.inputs):
-        raise DataError(f"{examples.source}: expected texts, got only empty ones.")
+        raise DataError(
+            f"{examples.source}: expected texts, got only empty ones. "
+            "Check that the right column is taken as the text."
+        )
     if labelled and examples.labels is None:
-        raise DataError(f"{examples.source}: expected a label for each example, got none.")
+        raise DataError(
+            f"{examples.source}: expected a label for each example, got none. In an .npz file they are the "
+            "array y; those of IDX images stand beside them in a file with labels-idx1 in its name."
+        )
 
 
 def check_finite(sequences: Sequences, source: str, *, first_row: int = 0) -> None:
@@ -155,12 +160,10 @@ def encode_labels(examples: Examples, classes: np.ndarray) -> torch.Tensor:
         row = int((codes < 0).argmax())
         label = labels[row : row + 1].tolist()[0]
         listed = ", ".join(repr(value) for value in classes.tolist()[:20])
-        near = difflib.get_close_matches(
-            str(label), [str(value) for value in classes.tolist()], n=1, cutoff=0.5
-        )
-        hint = f" Did you mean {near[0]!r}?" if near and isinstance(label, str) else ""
+        hint = nearest(label, classes.tolist()) if isinstance(label, str) else ""
         raise DataError(
             f"{examples.source}: row {row + examples.first_row} has the class {label!r}, "
-            f"which was not in the training data.{hint} Known: {listed}{' …' if len(classes) > 20 else ''}."
+            f"which was not in the training data.{hint} Known: {listed}{' …' if len(classes) > 20 else ''}. "
+            "Correct it, leave the row out, or train on examples of it."
         )
     return torch.from_numpy(codes)

@@ -90,7 +90,9 @@ def with_header(table: Table, columns: Columns) -> tuple[Table, bool]:
     names = [name.strip() or f"column_{place}" for place, name in enumerate(first, 1)]
     double = [name for place, name in enumerate(names) if name in names[:place]]
     if double:
-        raise DataError(f"header: expected different names of the columns, got {double[0]!r} twice.")
+        raise DataError(
+            f"{table.path}: header: expected different names of the columns, got {double[0]!r} twice."
+        )
     return replace(table, names=tuple(names), skipped=1), True
 
 
@@ -112,7 +114,8 @@ def choose(table: Table, columns: Columns, source: str, *, labelled: bool) -> tu
     """(text column, label column or None, a note on what was taken and why)."""
     if table.width < 2 and labelled:
         raise DataError(
-            f"{source}: expected a text column and a label column, got one column: {table.columns[0]!r}."
+            f"{source}: expected a text column and a label column, got one column, which begins with "
+            f"{(table.names or table.head.row(0))[0]!r}."
         )
     wanted = columns.label if labelled or columns.label in table.columns else None
     label = named(table, wanted, "label_column", source) if wanted else None
@@ -143,6 +146,12 @@ def by_usual_name(table: Table | pl.DataFrame, usual: Sequence[str]) -> str | No
     """The first column with one of these names, in any case of its letters."""
     found = {name.lower(): name for name in reversed(table.columns)}
     return next((found[name] for name in usual if name in found), None)
+
+
+def not_used(columns: Sequence[str], taken: Sequence[str | None]) -> str:
+    """What is to be said of columns that are left out; empty where none is."""
+    rest = [name for name in columns if name not in taken]
+    return f"not used: {', '.join(map(repr, rest[:8]))}{' …' if len(rest) > 8 else ''}" if rest else ""
 
 
 def _find_text(table: Table, taken: Sequence[str], source: str) -> tuple[str, str]:

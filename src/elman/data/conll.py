@@ -73,6 +73,11 @@ def tokens_of_lines(
     """`read_tokens` of lines, some at a time, from their store if there is one; `called` is what messages
     call them."""
     lines = _Lines(pieces, called)
+    if labelled and lines.width == 1:
+        raise DataError(
+            f"{called}: expected a column of tokens and one of labels, with tabs or spaces between, got one "
+            "column."
+        )
     names = lines.header(columns)
     token = _column(columns.token, names, lines.width, "token_column", called)
     if token is None:

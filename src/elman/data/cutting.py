@@ -32,10 +32,11 @@ class Cutting:
 
     def cut(self, texts: Mapping[str, Text]) -> dict[str, Passage]:
         """The passages of train, valid and test; raises `DataError` for a text without characters."""
+        for text in texts.values():
+            if not any(text.blocks()):
+                raise DataError(f"{text.name}: expected text, got none.")
         whole = texts["train"]
         size = sum(len(block) for block in whole.blocks())
-        if size == 0:
-            raise DataError(f"{whole.name}: expected text, got none.")
         exact, end = self.tokens == "characters", size
         passages: dict[str, Passage] = {}
         for part, share in (("test", self.test_share), ("valid", self.valid_share)):

@@ -7,6 +7,8 @@ Dimensions: S steps of all series one after the other, N series.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from elman.errors import DataError, unknown
@@ -14,6 +16,11 @@ from elman.errors import DataError, unknown
 #: forward: the last value before; seasonal: the one a season before, else the last; zero; refuse: an error
 FILLINGS = ("forward", "seasonal", "zero", "refuse")
 BLOCK = 1 << 18  # steps that are looked at together
+
+
+def by_number(series: int, step: int) -> str:
+    """Where a step stands, for messages."""
+    return f"in step {step} of series {series}"
 
 
 def fill(
@@ -25,6 +32,7 @@ def fill(
     where: str,
     ends: np.ndarray,
     empty: float = 0.0,
+    called: Callable[[int, int], str] = by_number,
 ) -> None:
     """Put numbers in place of all NaN of (S,) values: before the first value of a series stands that value.
 
@@ -32,11 +40,12 @@ def fill(
 
     starts: (N,) the first row of each series. season: steps, for "seasonal". where: how a message begins.
     ends: (N,) steps of each series whose absence "refuse" refuses; those behind are filled forward.
+    called: gives the place of a step of a series, for messages.
     """
     if rule not in FILLINGS:
         raise unknown("fill", rule, FILLINGS)
     if rule == "refuse":
-        _refuse(values, starts, ends, where)
+        _refuse(values, starts, ends, where, called)
     back = season if rule == "seasonal" else 0
     tail = np.zeros(0, dtype=bool)  # where the last `back` rows were known, or filled by the season
     for begin in range(0, len(values), BLOCK):
@@ -55,7 +64,9 @@ def fill(
         tail = np.concatenate([tail, there])[-back:] if back else tail
 
 
-def _refuse(values: np.ndarray, starts: np.ndarray, ends: np.ndarray, where: str) -> None:
+def _refuse(
+    values: np.ndarray, starts: np.ndarray, ends: np.ndarray, where: str, called: Callable[[int, int], str]
+) -> None:
     """Raise `DataError` for the first value that is missing within the first `ends` steps of a series."""
     missing, first = 0, -1
     for begin in range(0, len(values), BLOCK):
@@ -69,9 +80,9 @@ def _refuse(values: np.ndarray, starts: np.ndarray, ends: np.ndarray, where: str
     if missing:
         series = int(np.searchsorted(starts, first, side="right")) - 1
         raise DataError(
-            f"{where}: expected no missing values, got {missing:,}, the first in step "
-            f"{first - int(starts[series])} "
-            f"of series {series}. Fill them first, or by rule: fill={', '.join(FILLINGS[:-1])}."
+            f"{where}: expected no missing values, got {missing:,}, the first "
+            f"{called(series, first - int(starts[series]))}. "
+            f"Fill them first, or by rule: fill={', '.join(FILLINGS[:-1])}."
         )
 
 

@@ -76,12 +76,12 @@ def read_files(
 
     Raises `DataError` for files of several kinds, and for a bad file, which it names.
     """
-    kinds = {ENDINGS.get(path.suffix.lower(), "") for path in files}
+    kinds = {ENDINGS.get(path.suffix.lower(), ""): path for path in reversed(files)}
     names = np.array([str(path) for path in files])
     if len(kinds) > 1 or "" in kinds:
-        listed = ", ".join(sorted({path.suffix or path.name for path in files}))
+        listed = ", ".join(sorted(f"'{path}'" for path in kinds.values()))
         raise DataError(f"{source}: expected files of one kind (texts, recordings or images), got {listed}.")
-    if kinds == {"text"}:
+    if "text" in kinds:
         stamps = [file_item(path).stamp for path in files]
         stamp = hashlib.sha256("\0".join([*names, *stamps]).encode()).hexdigest()
         stored = stored_texts(
@@ -90,7 +90,7 @@ def read_files(
         return Examples(stored.texts, labels, source, names=names), []
     items = [file_item(path) for path in files]
     rate = None
-    if kinds == {"audio"}:
+    if "audio" in kinds:
         kept, notes, rate = read_recordings(source, items, settings.audio, skip_bad=settings.skip_bad)
     else:
         kept, notes = read_images(source, items, settings.read, skip_bad=settings.skip_bad)

@@ -48,8 +48,19 @@ def read_images(
     Raises `DataError` that names the file for one that is damaged or of another size, unless `skip_bad`.
     """
 
+    first: list[tuple[str, tuple[int, int]]] = []
+
     def features(file: BinaryIO, name: str) -> np.ndarray:
-        return steps_of(pixels(file, name)[None], read)[0]
+        image = pixels(file, name)
+        size = image.shape[1 if read == "rows" else 0], image.shape[2]
+        if not first:
+            first.append((name, size))
+        if size != first[0][1]:
+            raise DataError(
+                f"{name}: expected an image with {_called(first[0][1], read)}, as '{first[0][0]}', got one "
+                f"with {_called(size, read)}. Bring all to one size and to grey or colour."
+            )
+        return steps_of(image[None], read)[0]
 
     kept = stored(source, items, features, {"images": read}, skip_bad=skip_bad)
     notes = [f"{len(kept.kept):,} images read by {read}"]
@@ -57,6 +68,11 @@ def read_images(
         listed = "; ".join(kept.skipped[:3]) + (" …" if len(kept.skipped) > 3 else "")
         notes.append(f"skipped {len(kept.skipped):,} bad files of {len(items):,}: {listed}")
     return kept, notes
+
+
+def _called(size: tuple[int, int], read: str) -> str:
+    """What a step of an image is: how many pixels, and of which kind."""
+    return f"{read} of {size[0]} {'grey' if size[1] == 1 else 'colour'} pixels"
 
 
 def pixels(file: BinaryIO, name: str) -> np.ndarray:
@@ -103,7 +119,9 @@ def parse_idx(content: bytes, source: str) -> np.ndarray:
         )
     rank = content[3]
     shape = tuple(int.from_bytes(content[4 + 4 * d : 8 + 4 * d], "big") for d in range(rank))
-    data = np.frombuffer(content, np.uint8, offset=4 + 4 * rank)
+    data = np.frombuffer(content[4 + 4 * rank :], np.uint8)
+    if len(content) < 4 + 4 * rank:
+        raise DataError(f"{source}: expected {rank} sizes of 4 bytes at its start, got a shorter file.")
     if data.size != int(np.prod(shape)):
         raise DataError(f"{source}: expected {int(np.prod(shape))} bytes of data, got {data.size}.")
     return data.reshape(shape)

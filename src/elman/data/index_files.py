@@ -46,10 +46,15 @@ def read_index(
             f"{source}: expected a column of labels, got {', '.join(map(repr, table.columns))}. "
             "Name it by --label-column."
         )
-    listed = [path.parent / (name or "").strip() for name in table[files].to_list()]
-    for row, file in enumerate(listed, first_row):
+    names = [(name or "").strip() for name in table[files].to_list()]
+    listed = [path.parent / name for name in names]
+    for row, (name, file) in enumerate(zip(names, listed, strict=True), first_row):
         if not file.is_file():
-            raise DataError(f"{source}: expected a file in column {files!r}, got '{file}' in row {row}.")
+            got = f"'{file}', which does not exist," if name else "nothing"
+            raise DataError(
+                f"{source}: expected a file in column {files!r}, got {got} in row {row}. "
+                "Paths count from the folder of the table."
+            )
     labels = None if label is None else labels_of_column(table[label], path, first_row)
     examples, notes = read_files(listed, labels, source, settings)
     note = f"{path.name}: {len(listed):,} files from column {files!r}"

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
 
 from elman.data import columns as names
-from elman.data.columns import Columns, by_usual_name, named
+from elman.data.columns import Columns, by_usual_name, named, not_used
 from elman.data.examples import Examples
 from elman.data.labels import labels_from_texts
-from elman.data.long_rows import Rows, Texts, read_rows
+from elman.data.long_rows import Rows, picked, read_rows
+from elman.data.row_order import blocks_of
 from elman.data.sequences import Sequences
-from elman.data.spilled import in_order
 from elman.data.table_files import Table
 from elman.errors import DataError
 
@@ -42,33 +41,27 @@ def is_long(table: pl.DataFrame, columns: Columns) -> bool:
 def read_series(table: Table, columns: Columns, *, labelled: bool) -> tuple[Examples, str, Columns]:
     """(a series for each id, in the order in which the ids appear; a note on the columns; those columns).
 
-    The numbers are mapped from disk; of ids, times and labels of the rows there are numbers in memory while
-    they are read.
+    The numbers are mapped from disk.
 
     Raises `DataError` with the row for a missing id, time or number, a time that comes twice in a series,
     and a series with two labels; with the nearest name for a column that is not there.
     """
     path = table.path
     taken = _choose(table.head, columns, str(path), labelled=labelled)
-    rows = read_rows(table, (taken.id, taken.label), taken.time, taken.channels)
-    series = rows.texts[taken.id]
-    ordered = rows.ordered(series)
+    rows = read_rows(table, taken.id, (taken.label,), taken.time, taken.channels)
+    order, was_so = rows.ordered()
     if taken.time is not None:
-        rows.check_twice(ordered, series, path)
-    order = ordered["at"].to_numpy()
-    was_so = ordered["at"].is_sorted()
-    counts = np.bincount(series.numbers)
-    starts = np.cumsum(counts) - counts
-    steps = torch.from_numpy(in_order(rows.values, order))
-    sequences = Sequences(steps, torch.from_numpy(starts), torch.from_numpy(counts))
-    labels = None
-    if taken.label is not None:
-        labels = _labels(rows, rows.texts[taken.label].stripped(), series, order, path)
-    note = f"{path.name}: {len(counts):,} series by column {taken.id!r}"
+        rows.check_twice(order)
+    steps = torch.from_numpy(picked(rows.values, order, pad=True))
+    sequences = Sequences(steps, torch.from_numpy(order.starts), torch.from_numpy(order.counts))
+    labels = None if taken.label is None else _labels(rows, taken.label)
+    note = f"{path.name}: {len(sequences):,} series by column {taken.id!r}"
     note += f", time {taken.time!r}" if taken.time else ", steps in the order of the rows"
     note += "" if was_so else " (rows were not in order: sorted)"
     note += f", channels {', '.join(map(repr, taken.channels))}"
     note += f", labels {taken.label!r}" if taken.label else ""
+    if rest := not_used(table.columns, (taken.id, taken.time, taken.label, *taken.channels)):
+        note += f"; {rest}"
     kept = Columns(
         label=taken.label,
         header=columns.header,
@@ -76,7 +69,7 @@ def read_series(table: Table, columns: Columns, *, labelled: bool) -> tuple[Exam
         time=taken.time,
         channels=",".join(taken.channels),
     )
-    examples = Examples(sequences, labels, str(path), names=np.array(series.values))
+    examples = Examples(sequences, labels, str(path), names=np.array(rows.series.values))
     return examples, note, kept
 
 
@@ -109,24 +102,30 @@ def _choose(table: pl.DataFrame, columns: Columns, source: str, *, labelled: boo
 
 
 def is_numeric(column: pl.Series) -> bool:
-    """Whether a column of texts holds numbers, as far as its first rows say."""
-    filled = column.drop_nulls().str.strip_chars()
-    return len(filled) > 0 and filled.head(1000).cast(pl.Float64, strict=False).null_count() == 0
+    """Whether a column of texts holds numbers, as far as its first rows say: most of those that are filled.
+
+    One that is no number is an error where it is read, and no reason to leave the column out.
+    """
+    filled = column.drop_nulls().str.strip_chars().head(1000)
+    filled = filled.filter(filled != "")
+    return filled.cast(pl.Float64, strict=False).null_count() < len(filled) / 2
 
 
-def _labels(rows: Rows, given: Texts, series: Texts, order: np.ndarray, path: Path) -> np.ndarray:
+def _labels(rows: Rows, column: str) -> np.ndarray:
     """(N,): the label of each series, the same in all of its rows."""
-    counts = np.bincount(series.numbers)
-    starts = np.cumsum(counts) - counts
-    numbers = given.numbers[order]
-    first = np.repeat(numbers[starts], counts)
-    odd = (numbers != first).nonzero()[0]
-    if len(odd):
-        at = int(odd[0])
-        row = int(order[at])
-        raise DataError(
-            f"{path}: expected one label for each series, got {given.values[first[at]]!r} and "
-            f"{given.values[numbers[at]]!r} in series {series.values[series.numbers[row]]!r} "
-            f"(row {row + rows.first}). A label for each step: elman train tag."
-        )
-    return labels_from_texts([given.values[number] for number in numbers[starts].tolist()])
+    given, series = rows.texts[column].stripped(), rows.series
+    own = np.full(len(series.values), -1, dtype=np.int64)
+    before = 0
+    for codes, labels in zip(blocks_of(series.numbers), blocks_of(given.numbers), strict=True):
+        found, at = np.unique(codes, return_index=True)
+        own[found] = np.where(own[found] < 0, labels[at], own[found])
+        odd = np.flatnonzero(labels != own[codes])
+        if len(odd):
+            code, label = int(codes[odd[0]]), int(labels[odd[0]])
+            raise DataError(
+                f"{rows.path}: expected one label for each series, got {given.values[own[code]]!r} and "
+                f"{given.values[label]!r} in series {series.values[code]!r} "
+                f"(row {before + int(odd[0]) + rows.first}). A label for each step: elman train tag."
+            )
+        before += len(codes)
+    return labels_from_texts([given.values[number] for number in own.tolist()])

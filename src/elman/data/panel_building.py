@@ -16,6 +16,7 @@ from elman.data.panel import Panel, pieces_of
 from elman.data.panel_order import Ordered, ordered
 from elman.data.panel_steps import Steps, on_grid
 from elman.data.panel_tables import SeriesTable
+from elman.data.row_order import stamp_text
 from elman.data.spilled import room
 from elman.errors import DataError
 
@@ -58,10 +59,16 @@ def build_panel(
         f"frequency {grid.name} ({'named' if frequency else 'the most frequent distance'})",
         *said,
     ]
-    first, lengths, ends = _extents(table, steps, grid, ahead)
+    first, lengths, ends, closest = _extents(table, steps, grid, ahead)
+    notes += _sparse(table, closest, grid)
     starts = np.cumsum(lengths) - lengths
     laid = _laid_out(table, steps, starts, first, int(lengths.sum()))
-    layout = _Layout(table, starts, ends, filling, grid.season, laid, make, notes)
+
+    def called(series: int, step: int) -> str:
+        stamp, name = grid.stamps(first[series : series + 1] + step)[0], table.series_called(series)
+        return f"at {stamp_text(stamp)}" + (f" in {name}" if name else "")
+
+    layout = _Layout(table, starts, ends, filling, grid.season, laid, make, notes, called)
     values, observed = layout.targets()
     numbers, categories, absent = layout.covariates()
     panel = Panel(
@@ -86,15 +93,21 @@ def _grid(rows: Ordered, frequency: str | Frequency | None) -> Frequency:
 
 def _extents(
     table: SeriesTable, steps: Steps, grid: Frequency, ahead: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(the grid's step of the first row, rows, rows up to the last value of a target) of each series, each
-    (N,)."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(the grid's step of the first row, rows, rows up to the last value of a target, steps between the two
+    rows that are closest; 0 of one row) of each series, each (N,)."""
     count, targets = len(table.ids), len(table.columns.targets)
     first = np.full(count, np.iinfo(np.int64).max)
     last = np.full(count, np.iinfo(np.int64).min)
     known = last.copy()
-    rows = 0
+    closest = first.copy()
+    rows, before, at = 0, -1, 0
     for codes, places, values in steps():
+        if not len(codes):
+            continue
+        same = codes == np.append(before, codes[:-1])
+        np.minimum.at(closest, codes[same], np.diff(places, prepend=at)[same])
+        before, at = codes[-1], places[-1]
         np.minimum.at(first, codes, places)
         np.maximum.at(last, codes, places)
         there = ~np.isnan(values[:, :targets]).all(1)
@@ -108,7 +121,19 @@ def _extents(
         )
     lengths = np.maximum(last - first + 1, ends + ahead if ahead else 0)
     _check_spread(int(lengths.sum()), rows, grid, table.source)
-    return first, lengths, ends
+    return first, lengths, ends, np.where(closest < np.iinfo(np.int64).max, closest, 0)
+
+
+def _sparse(table: SeriesTable, closest: np.ndarray, grid: Frequency) -> list[str]:
+    """A note on series whose rows all stand farther apart than the grid's steps: they have another rate."""
+    apart = np.flatnonzero(closest > 1)
+    if not len(apart):
+        return []
+    listed = ", ".join(f"{table.ids[n]} ({closest[n]} steps)".strip() for n in apart[:5])
+    return [
+        f"{len(apart):,} of {len(table.ids):,} series have rows farther apart than the frequency "
+        f"{grid.name}, with missing values between: {listed}{' …' if len(apart) > 5 else ''}"
+    ]
 
 
 def _check_spread(steps: int, rows: int, grid: Frequency, source: str) -> None:
@@ -147,7 +172,9 @@ class _Layout:
         laid: np.ndarray,
         make: Make,
         notes: list[str],
+        called: Callable[[int, int], str],
     ) -> None:
+        self.called = called
         self.table, self.starts, self.ends = table, starts, ends
         self.filling, self.season = filling, season
         self.laid, self.make, self.notes = laid, make, notes
@@ -199,7 +226,8 @@ class _Layout:
         if missing:
             self.notes.append(f"{name!r}: {missing:,} of {among:,} values missing: {said}")
         empty = -1.0 if name in self.table.categories else 0.0
-        fill(column, self.starts, rule, self.season, where=where, ends=self.ends, empty=empty)
+        fill(column, self.starts, rule, self.season, where=where, ends=self.ends, empty=empty,
+             called=self.called)  # fmt: skip
 
     def _pieces(self) -> Any:
         return pieces_of(self.starts, self.laid.shape[1])

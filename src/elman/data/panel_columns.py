@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from elman.data.columns import not_used
 from elman.errors import DataError, unknown
 
 TIME_NAMES = ("ds", "date", "time", "timestamp", "datetime")
@@ -142,8 +143,6 @@ def _note(head: pl.DataFrame, taken: SeriesColumns, given: SeriesColumns) -> str
     shown = ", ".join(map(repr, taken.targets[:8])) + (" …" if many > 8 else "")
     how = "named" if given.targets else "by its name" if taken.targets == ("y",) else "all columns of numbers"
     found.append(f"target{'s' if many > 1 else ''} {shown} ({how})")
-    used = {*taken.time, taken.series, *taken.targets, *taken.covariates}
-    unused = [name for name in head.columns if name not in used]
-    if unused:
-        found.append(f"not used: {', '.join(map(repr, unused[:8]))}{' …' if len(unused) > 8 else ''}")
+    if rest := not_used(head.columns, (*taken.time, taken.series, *taken.targets, *taken.covariates)):
+        found.append(rest)
     return "; ".join(found)

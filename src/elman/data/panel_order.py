@@ -1,6 +1,6 @@
-"""The rows of a table, series by series and in the order of time, however the table has them.
+"""The rows of a table of series, series by series and in the order of time; bad orders are said.
 
-Dimensions: R rows, N series.
+Dimensions: R rows.
 """
 
 from __future__ import annotations
@@ -11,34 +11,37 @@ from dataclasses import dataclass
 import numpy as np
 
 from elman.data.panel_tables import SeriesTable
-from elman.data.spilled import room
+from elman.data.row_order import RowOrder, by_series, by_time, stamp_text
 from elman.errors import DataError
-
-BLOCK = 1 << 18  # rows that are looked at together
 
 
 @dataclass(frozen=True)
 class Ordered:
-    """Rows in order.
-
-    starts: (N,) where each series begins. stamps: (R,). rows: (R,) where each stands in the table; None where
-    that is in order already.
-    """
+    """The rows of a table in order, and their stamps (R,)."""
 
     table: SeriesTable
-    starts: np.ndarray
-    stamps: np.ndarray
-    rows: np.ndarray | None
+    order: RowOrder
 
     def __len__(self) -> int:
-        return len(self.stamps)
+        return len(self.order)
+
+    @property
+    def starts(self) -> np.ndarray:
+        """(N,) where each series begins."""
+        return self.order.starts
+
+    @property
+    def stamps(self) -> np.ndarray:
+        """(R,) in this order."""
+        assert self.order.stamps is not None
+        return self.order.stamps
 
     def pieces(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """(whose row it is, its stamp, its place in the table), each (n,), of some rows at a time."""
-        for begin in range(0, len(self), BLOCK):
-            stop = min(begin + BLOCK, len(self))
-            rows = np.arange(begin, stop) if self.rows is None else self.rows[begin:stop]
-            yield self.table.codes[rows], np.asarray(self.stamps[begin:stop]), rows
+        begin = 0
+        for rows in self.order.blocks():
+            yield self.table.codes[rows], np.asarray(self.stamps[begin : begin + len(rows)]), rows
+            begin += len(rows)
 
 
 def ordered(table: SeriesTable, *, sort: bool) -> Ordered:
@@ -46,78 +49,21 @@ def ordered(table: SeriesTable, *, sort: bool) -> Ordered:
 
     sort: stamps may come in any order; of those that are the same the error remains.
     """
-    counts = np.zeros(len(table.ids), dtype=np.int64)
-    grouped, last = True, -1
-    for begin in range(0, len(table.codes), BLOCK):
-        codes = table.codes[begin : begin + BLOCK]
-        counts += np.bincount(codes, minlength=len(counts))
-        grouped = grouped and codes[0] >= last and bool((codes[1:] >= codes[:-1]).all())
-        last = codes[-1]
-    starts = np.cumsum(counts) - counts
-    rows = None if grouped else _grouped(table, starts)
-    found = Ordered(table, starts, _stamps(table, rows), rows)
-    wrong = _out_of_order(found)
+    order = by_series(table.codes, table.stamps, len(table.ids), on_disk=table.on_disk)
+    wrong = order.first_wrong()
     if wrong is not None and sort:
-        rows = _sorted(table, starts, rows)
-        found = Ordered(table, starts, _stamps(table, rows), rows)
-        wrong = _out_of_order(found)
+        order = by_time(order, table.stamps, on_disk=table.on_disk)
+        wrong = order.first_wrong()
+    found = Ordered(table, order)
     if wrong is not None:
         raise _error(found, wrong)
     return found
 
 
-def _grouped(table: SeriesTable, starts: np.ndarray) -> np.ndarray:
-    """(R,) the rows series by series, otherwise as they stand."""
-    rows = room((len(table.codes),), np.int64, on_disk=table.on_disk)
-    free = starts.copy()
-    for begin in range(0, len(table.codes), BLOCK):
-        codes = table.codes[begin : begin + BLOCK]
-        by_series = np.argsort(codes, kind="stable")
-        codes = codes[by_series]
-        counts = np.bincount(codes, minlength=len(starts))
-        within = np.arange(len(codes)) - (np.cumsum(counts) - counts)[codes]
-        rows[free[codes] + within] = begin + by_series
-        free += counts
-    return rows
-
-
-def _sorted(table: SeriesTable, starts: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
-    """(R,) the rows series by series and in the order of time; one series at a time is held in memory."""
-    if rows is None:
-        rows = room((len(table.codes),), np.int64, on_disk=table.on_disk)
-        for begin in range(0, len(rows), BLOCK):
-            rows[begin : begin + BLOCK] = np.arange(begin, min(begin + BLOCK, len(rows)))
-    for begin, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
-        mine = np.array(rows[begin:stop])
-        rows[begin:stop] = mine[np.argsort(table.stamps[mine], kind="stable")]
-    return rows
-
-
-def _stamps(table: SeriesTable, rows: np.ndarray | None) -> np.ndarray:
-    if rows is None:
-        return table.stamps
-    stamps = room((len(rows),), table.stamps.dtype, on_disk=table.on_disk)
-    for begin in range(0, len(rows), BLOCK):
-        stamps[begin : begin + BLOCK] = table.stamps[rows[begin : begin + BLOCK]]
-    return stamps
-
-
-def _out_of_order(found: Ordered) -> int | None:
-    """The first row whose stamp is not behind that of the row before it, in the same series."""
-    for begin in range(0, len(found) - 1, BLOCK):
-        stamps = np.asarray(found.stamps[begin : begin + BLOCK + 1])
-        wrong = stamps[1:] <= stamps[:-1]
-        first, last = np.searchsorted(found.starts, [begin + 1, begin + len(stamps)])
-        wrong[found.starts[first:last] - begin - 1] = False
-        if wrong.any():
-            return begin + 1 + int(wrong.argmax())
-    return None
-
-
 def _error(found: Ordered, place: int) -> DataError:
     """What is wrong with the row at a place."""
     table = found.table
-    rows = [place - 1, place] if found.rows is None else found.rows[[place - 1, place]].tolist()
+    rows = [found.order.place(at) for at in (place - 1, place)]
     before, row = map(table.called, rows)
     called = table.series_called(int(table.codes[rows[1]]))
     where = f" of {called}" if called else ""
@@ -129,10 +75,6 @@ def _error(found: Ordered, place: int) -> DataError:
         )
     return DataError(
         f"{table.source}: expected the stamps{where} in order, got {stamp_text(stamp)} in row {row} "
-        f"behind {stamp_text(former)}. Sort the table, or let it be done: sort=True (--sort)."
+        f"behind {stamp_text(former)}. Sort the table, or let it be done: sort=True (--sort). Where it holds "
+        "several series, name the column that tells them apart (id_column)."
     )
-
-
-def stamp_text(stamp: np.ndarray | np.generic) -> str:
-    """A stamp as messages show it."""
-    return str(stamp).replace("T", " ").removesuffix(".000000") if stamp.dtype.kind == "M" else str(stamp)

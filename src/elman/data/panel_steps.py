@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from elman.data.frequency import Frequency
-from elman.data.panel_order import Ordered, stamp_text
+from elman.data.panel_order import Ordered
+from elman.data.row_order import stamp_text
 from elman.errors import DataError
 
 GATHER = ("mean", "last", "sum")  # how several stamps within one step of the grid become one value

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 
 from elman.data.numbering import numbered
-from elman.data.panel_columns import MISSING, Found, SeriesColumns, check_there, find_columns
+from elman.data.panel_columns import MISSING, Found, SeriesColumns, find_columns
 from elman.data.panel_sources import SeriesSource
 from elman.data.spilled import Growing
-from elman.errors import DataError
+from elman.errors import DataError, nearest
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,25 @@ def series_table(
         writer.add(source, (*found.columns.targets, *found.columns.covariates))
         if future is not None:
             taken = found.columns
-            for name in (*taken.known, *taken.time, *([taken.series] if taken.series else [])):
-                check_there(future.head, name, "column", future.name)
+            _check_future(future, taken)
             writer.add(future, (*taken.known, *(n for n in taken.static if n in future.head.columns)))
         return writer.finish()
+
+
+def _check_future(future: SeriesSource, columns: SeriesColumns) -> None:
+    """Raise `DataError` for a column that the rows to come must have and lack, with the nearest name."""
+    held = future.head.columns
+    needed = {
+        **dict.fromkeys(columns.known, ("covariate", "or train without it")),
+        **dict.fromkeys(columns.time, ("time column", "with the stamps of the steps ahead")),
+        **({columns.series: ("id column", "with the names of the series")} if columns.series else {}),
+    }
+    for name, (what, remedy) in needed.items():
+        if name not in held:
+            raise DataError(
+                f"{future.name}: expected the {what} {name!r}, which the model was trained with, in the rows "
+                f"to come, got {', '.join(map(repr, held))}.{nearest(name, held)} Add the column, {remedy}."
+            )
 
 
 @dataclass
@@ -201,7 +216,7 @@ def _stamps(
         column = _parsed(column.str.strip_chars(), kind)
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)
-        got = ", ".join(map(repr, frame.select(time).row(row)))
+        got = ", ".join("nothing" if v is None else repr(v) for v in frame.select(time).row(row))
         raise DataError(f"{source}: expected a time stamp in every row, got {got} in row {row + first}.")
     if column.dtype.is_integer():
         return column.to_numpy().astype(np.int64)

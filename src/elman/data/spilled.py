@@ -15,8 +15,6 @@ import numpy as np
 from elman.data.remote import cache_folder
 from elman.errors import DataError
 
-BLOCK = 100_000  # rows that are put in order at a time
-
 
 class Growing:
     """An array (S, …) of one kind to which rows are added, on disk or in memory; to be used by `with`.
@@ -70,17 +68,6 @@ def spilled(pieces: Iterable[np.ndarray], kind: Any = np.float32) -> np.ndarray:
         for piece in pieces:
             rows.add(piece)
         return rows.finish()
-
-
-def in_order(values: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """The rows of `values` (S, F) at `order` (S,), and one of zeros behind them, likewise on disk."""
-
-    def blocks() -> Iterator[np.ndarray]:
-        for start in range(0, len(order), BLOCK):
-            yield values[order[start : start + BLOCK]]
-        yield np.zeros((1, values.shape[1]), dtype=np.float32)
-
-    return spilled(blocks())
 
 
 def room(shape: tuple[int, ...], kind: Any, *, on_disk: bool) -> np.ndarray:

@@ -27,6 +27,11 @@ def stratified_share(labels: np.ndarray, share: float, seed: int) -> tuple[np.nd
     return kept, np.sort(out)
 
 
+def nothing_held(part: str, share: float, count: int, unit: str) -> str:
+    """What is to be said where a share of so many examples was asked for and comes to none."""
+    return f"{part}: none, as a share of {share:g} of {count:,} {unit} comes to nothing"
+
+
 def hold_out(examples: Examples, share: float, seed: int) -> tuple[Examples, Examples | None]:
     """Examples to keep and those held out; None if the share comes to nothing."""
     assert examples.labels is not None

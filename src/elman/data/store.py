@@ -70,7 +70,10 @@ def stored(texts: Mapping[str, Text], cutting: Cutting, folder: Path | None = No
             if named:
                 raise
     elif place.exists() and (not place.is_dir() or any(place.iterdir())):
-        raise DataError(f"store: expected a new folder or a store of tokens, got '{place}' with other files.")
+        raise DataError(
+            f"store: expected a new folder or a store of tokens, got '{place}' with other files. "
+            "Name another by --store."
+        )
     _write(place, texts, cutting)
     return open_store(place)
 

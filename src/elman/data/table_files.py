@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -184,12 +185,25 @@ def _odd_row(
     widths = [len(row) for row in rows]
     width = width or widths[0]
     odd = next((row for row, got in enumerate(widths, 1) if got > width), None)
+    if odd is None and quote and (row := _quoted_oddly(content.decode(), separator, len(widths))):
+        return DataError(
+            f"{path}: expected quotes around whole texts, got one in row {before + row} that begins or ends "
+            "none. A quote within a text is written twice, and the text stands in quotes (CSV)."
+        )
     if odd is None:
         return DataError(f"{path}: expected a table, got something else ({error}).")
     return DataError(
         f"{path}: expected {width} columns in every row, as in row 1, got {widths[odd - 1]} in row "
         f"{before + odd}. A text with a separator in it needs quotes (CSV)."
     )
+
+
+def _quoted_oddly(content: str, separator: str, rows: int) -> int | None:
+    """The first of so many rows with a quote within a text that has none around it, or the one whose quote
+    is never closed."""
+    within = re.compile(f'(^|{separator})[^"{separator}]+"')
+    stray = (row for row, line in enumerate(content.split("\n"), 1) if within.search(line))
+    return next(stray, rows if content.count('"') % 2 else None)
 
 
 def _separator(content: bytes) -> str:

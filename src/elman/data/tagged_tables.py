@@ -5,6 +5,7 @@ Dimensions: S steps in all, F features, K labels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +15,13 @@ import torch
 
 from elman.data import columns as names
 from elman.data import conll
-from elman.data.columns import Columns, by_usual_name, named
+from elman.data.columns import Columns, by_usual_name, named, not_used
 from elman.data.labels import labels_from_texts
-from elman.data.long_rows import Rows, read_rows
+from elman.data.long_rows import Rows, picked, read_rows
 from elman.data.long_tables import is_numeric
+from elman.data.row_order import RowOrder, blocks_of
 from elman.data.sequences import Sequences
-from elman.data.spilled import in_order
+from elman.data.spilled import spilled
 from elman.data.steps import Steps, StepTokens
 from elman.data.tables import open_table
 from elman.data.tagged import StepColumns, Tagged
@@ -56,15 +58,13 @@ def read_steps(path: Path, columns: StepColumns, *, labelled: bool = True) -> tu
     taken = _choose(opened.head, columns, str(path), labelled=labelled)
     several = taken.labels if len(taken.labels) > 1 else ()
     one = () if several else taken.labels
-    texts = (taken.id, taken.token, taken.event, *one)
-    rows = read_rows(opened, texts, taken.time, (*taken.channels, *several), several)
-    series = rows.texts[taken.id] if taken.id else None
-    ordered = rows.ordered(series)
+    texts = (taken.token, taken.event, *one)
+    rows = read_rows(opened, taken.id, texts, taken.time, (*taken.channels, *several), several)
+    order, was_so = rows.ordered()
     if taken.time and not taken.event:
-        rows.check_twice(ordered, series, path)
-    was_so = ordered["at"].is_sorted()
-    data = (_events if taken.event else _steps)(rows, ordered, taken, path)
-    data = replace(data, called=None if series is None else series.values)
+        rows.check_twice(order)
+    data = (_events if taken.event else _steps)(rows, order, taken)
+    data = replace(data, called=rows.series.values if taken.id else None)
     note = f"{path.name}: {len(data):,} sequences"
     note += f" by column {taken.id!r}" if taken.id else " (no column of ids)"
     note += f", time {taken.time!r}" if taken.time else ", steps in the order of the rows"
@@ -74,6 +74,9 @@ def read_steps(path: Path, columns: StepColumns, *, labelled: bool = True) -> tu
     else:
         note += f", tokens {taken.token!r}" if taken.token else f", channels {_listed(taken.channels)}"
     note += f", labels {_listed(taken.labels)}" if taken.labels else ""
+    used = (taken.id, taken.time, taken.token, taken.event, *taken.labels, *taken.channels)
+    if rest := not_used(opened.columns, used):
+        note += f"; {rest}"
     kept = replace(
         columns,
         token=taken.token,
@@ -109,7 +112,10 @@ def _choose(table: pl.DataFrame, columns: StepColumns, source: str, *, labelled:
         return _Taken(id_, time, (), None, (), event)
     if labelled and not labels:
         held = ", ".join(map(repr, table.columns))
-        raise DataError(f"{source}: expected a column of labels, got {held}. Name it by --label-column.")
+        lists = "; of a sequence a row its tokens and its labels are lists (JSONL, Parquet)"
+        raise DataError(
+            f"{source}: expected a column of labels, got {held}. Name it by --label-column{lists}."
+        )
     token = None if columns.channels else find(columns.token, "token_column", conll.TOKEN_NAMES)
     if token:
         return _Taken(id_, time, labels, token, (), None)
@@ -126,62 +132,69 @@ def _choose(table: pl.DataFrame, columns: StepColumns, source: str, *, labelled:
     return _Taken(id_, time, labels, None, channels, None)
 
 
-def _steps(rows: Rows, ordered: pl.DataFrame, taken: _Taken, path: Path) -> Tagged:
+def _steps(rows: Rows, order: RowOrder, taken: _Taken) -> Tagged:
     """A step for each row."""
-    order = ordered["at"].to_numpy()
-    counts = np.bincount(ordered["place"].to_numpy())
-    starts = np.cumsum(counts) - counts
-    channels = len(taken.channels)
+    starts, counts, channels = order.starts, order.counts, len(taken.channels)
     inputs: Sequences | StepTokens
     if taken.token:
         tokens = rows.texts[taken.token]
-        inputs = StepTokens(tokens.numbers[order], starts, counts, tokens.values)
+        inputs = StepTokens(picked(tokens.numbers, order), starts, counts, tokens.values)
     else:
-        steps = torch.from_numpy(in_order(rows.values[:, :channels], order))
+        steps = torch.from_numpy(picked(rows.values[:, :channels], order, pad=True))
         inputs = Sequences(steps, torch.from_numpy(starts), torch.from_numpy(counts))
     labels: Steps | list[np.ndarray] | None = None
     several = len(taken.labels) > 1
     if several:
-        labels = np.split(_several(rows, channels, order, taken, path), starts[1:])
+        labels = np.split(_several(rows, channels, order, taken), starts[1:])
     elif taken.labels:
         given = rows.texts[taken.labels[0]].stripped()
-        labels = Steps(given.numbers[order], starts, counts, labels_from_texts(given.values))
-    lines = Steps(order.astype(np.int64) + rows.first, starts, counts)
-    return Tagged(inputs, labels, str(path), names=taken.labels if several else (), lines=lines)
+        labels = Steps(picked(given.numbers, order), starts, counts, labels_from_texts(given.values))
+    lines = Steps(spilled((at + rows.first for at in order.blocks()), np.int64), starts, counts)
+    return Tagged(inputs, labels, str(rows.path), names=taken.labels if several else (), lines=lines)
 
 
-def _several(rows: Rows, channels: int, order: np.ndarray, taken: _Taken, path: Path) -> np.ndarray:
+def _several(rows: Rows, channels: int, order: RowOrder, taken: _Taken) -> np.ndarray:
     """(S, K) of 0 and 1, on disk: the columns behind the channels."""
-    values = in_order(rows.values[:, channels:], order)[:-1]
-    odd = np.argwhere((values != 0) & (values != 1))
-    if len(odd):
-        step, label = odd[0].tolist()
-        raise DataError(
-            f"{path}: expected 0 or 1 in each of several label columns, got {values[step, label]:g} in "
-            f"column {taken.labels[label]!r}, row {order[step] + rows.first}."
-        )
-    return values
+    values, before = rows.values[:, channels:], 0
+    for block in blocks_of(values):
+        odd = np.argwhere((block != 0) & (block != 1))
+        if len(odd):
+            row, label = odd[0].tolist()
+            raise DataError(
+                f"{rows.path}: expected 0 or 1 in each of several label columns, got {block[row, label]:g} "
+                f"in column {taken.labels[label]!r}, row {before + row + rows.first}."
+            )
+        before += len(block)
+    return picked(values, order)
 
 
-def _events(rows: Rows, ordered: pl.DataFrame, taken: _Taken, path: Path) -> Tagged:
+def _events(rows: Rows, order: RowOrder, taken: _Taken) -> Tagged:
     """A step for each time, with all that happens at it; whole numbers without a row are steps too."""
     assert taken.event is not None
-    if taken.time is None:
-        raise DataError(f"{path}: expected a column of times beside the events. Name it by --time-column.")
-    events = rows.texts[taken.event].stripped()
+    if order.stamps is None:
+        raise DataError(
+            f"{rows.path}: expected a column of times beside the events. Name it by --time-column."
+        )
+    events, times = rows.texts[taken.event].stripped(), order.stamps
     found = sorted(events.values)
     place_of = {name: place for place, name in enumerate(found)}
-    which = np.array([place_of[name] for name in events.values])[events.numbers[ordered["at"].to_numpy()]]
-    ends = np.bincount(ordered["place"].to_numpy()).cumsum()
-    times = ordered["time"].to_physical().cast(pl.Float64).to_numpy()
-    rolls = []
-    for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
-        own = times[start:end]
-        steps, step = np.unique(own, return_inverse=True)
-        whole = bool((steps == np.round(steps)).all()) and ordered["time"].dtype == pl.Float64
-        if whole and steps[-1] - steps[0] < SPARSE * len(steps):
-            step = (own - steps[0]).astype(np.int64)
-        roll = np.zeros((int(step.max()) + 1, len(found)), dtype=np.float32)
-        roll[step, which[start:end]] = 1.0
-        rolls.append(roll)
-    return Tagged(Sequences.from_arrays(rolls), None, str(path), names=tuple(found), events=True)
+    which = np.array([place_of[name] for name in events.values])
+    lengths: list[int] = []
+
+    def rolls() -> Iterator[np.ndarray]:
+        for start, count in zip(order.starts.tolist(), order.counts.tolist(), strict=True):
+            own = np.asarray(times[start : start + count])
+            steps, step = np.unique(own, return_inverse=True)
+            whole = own.dtype.kind == "f" and bool((steps == np.round(steps)).all())
+            if whole and steps[-1] - steps[0] < SPARSE * len(steps):
+                step = (own - steps[0]).astype(np.int64)
+            roll = np.zeros((int(step.max()) + 1, len(found)), dtype=np.float32)
+            roll[step, which[events.numbers[order.places(start, start + count)]]] = 1.0
+            lengths.append(len(roll))
+            yield roll
+        yield np.zeros((1, len(found)), dtype=np.float32)  # the padding
+
+    values = torch.from_numpy(spilled(rolls()))
+    sizes = torch.tensor(lengths)
+    data = Sequences(values, sizes.cumsum(0) - sizes, sizes)
+    return Tagged(data, None, str(rows.path), names=tuple(found), events=True)

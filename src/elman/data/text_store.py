@@ -75,6 +75,12 @@ class StoredTexts(Sequence[str]):
             return int(self._offsets[-1])
         return int((self._offsets[self.rows + 1] - self._offsets[self.rows]).sum())
 
+    @property
+    def empty(self) -> int:
+        """How many of these texts have no character."""
+        none = np.diff(self._offsets) == 0
+        return int((none if self.rows is None else none[self.rows]).sum())
+
     def select(self, rows: np.ndarray) -> StoredTexts:
         """The texts at `rows`, in that order."""
         chosen = rows if self.rows is None else self.rows[rows]

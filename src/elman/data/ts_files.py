@@ -29,14 +29,15 @@ class _Header:
 
     channels: int | None = None
     length: int | None = None
+    equal: bool = False
     classes: tuple[str, ...] | None = None
-    labelled: bool = True
+    labelled: bool | None = None
     target: bool = False  # what stands last is a number to be predicted
 
     @property
     def answered(self) -> bool:
         """Whether a class or a number stands last."""
-        return self.labelled or self.target
+        return bool(self.labelled) or self.target
 
 
 def read_ts(path: Path, *, labelled: bool = True) -> Examples:
@@ -52,6 +53,11 @@ def parse_ts(content: bytes, source: str, *, labelled: bool = True) -> Examples:
     check_utf8(content, Path(source))
     lines = enumerate(content.decode().splitlines(), 1)
     header = _read_header(lines, source)
+    if header.labelled is None and not header.target:
+        raise DataError(
+            f"{source}: expected a line @classLabel in the header, got none. Add @classLabel true with the "
+            "classes where one stands at the end of each case, else @classLabel false."
+        )
     if labelled and not header.answered:
         raise DataError(f"{source}: expected a class for each case, but its header says @classLabel false.")
     cases, labels, first = [], [], None
@@ -61,6 +67,7 @@ def parse_ts(content: bytes, source: str, *, labelled: bool = True) -> Examples:
         first = number if first is None else first
         values, label = _read_case(line, header, f"{source}: line {number}")
         header.channels = header.channels or values.shape[1]
+        header.length = header.length or (len(values) if header.equal else None)
         cases.append(values)
         labels.append(label)
     if not cases:
@@ -105,6 +112,8 @@ def _take(header: _Header, name: str, values: list[str]) -> None:
             header.channels = int(text)
     elif key == "univariate" and text == "true":
         header.channels = 1
+    elif key == "equallength":
+        header.equal = text == "true"
     elif key == "timestamps" and text == "true":
         raise DataError("expected series without time stamps (@timeStamps false), got true.")
     elif key == "targetlabel":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,11 +43,14 @@ def read_word_vectors(path: Path, numbers: dict[str, int]) -> tuple[np.ndarray, 
             )
         if word in numbers and numbers[word] not in found:
             try:
-                found[numbers[word]] = np.array(values, dtype=np.float32)
+                vector = np.array(values, dtype=np.float32)
             except ValueError as error:
                 raise DataError(
                     f"{path}: expected numbers behind the word in line {line} ({error})."
                 ) from None
+            if not np.isfinite(vector).all():
+                raise DataError(f"{path}: expected finite numbers, got NaN or infinity in line {line}.")
+            found[numbers[word]] = vector
     if not found:
         raise DataError(
             f"{path}: expected vectors of words in the data, found none of {len(numbers):,}. "
@@ -65,5 +69,5 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         ):
             for number, line in enumerate(f, 1):
                 yield number, line.rstrip()
-    except (UnicodeDecodeError, OSError, EOFError) as error:
+    except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: expected UTF-8 text, got something else ({error}).") from None

@@ -20,6 +20,7 @@ from elman.data import Examples, Splits
 from elman.data.arrays import examples_of
 from elman.data.checks import check_examples, class_notes, classes_of, encode_labels
 from elman.data.splits import hold_out
+from elman.errors import DataError
 from elman.tasks.classifying.baselines import learned_classifiers
 from elman.tasks.classifying.learner import ClassifyLearner, probabilities_of
 from elman.tasks.classifying.options import ClassifyOptions
@@ -81,6 +82,14 @@ class Classify(PooledTask[ClassifyOptions]):
         classes = classes_of(train)
         counts = encode_labels(train, classes).bincount().tolist()
         return {"classes": classes.tolist(), "counts": counts}
+
+    def check_train(self, train: Examples) -> None:
+        if len(classes_of(train)) == len(train):
+            raise DataError(
+                f"{train.source}: expected classes that come more than once, got a different one for each of "
+                f"{len(train):,} examples. Check that the right column is taken as the label; for numbers to "
+                "be predicted there is the task regress."
+            )
 
     def check_part(self, part: Examples, train: Examples) -> None:
         encode_labels(part, classes_of(train))  # no class that is not in the training data

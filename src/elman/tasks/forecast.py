@@ -83,11 +83,13 @@ class Forecast(Task[ForecastOptions, Windows]):
 
     def read(self, options: ForecastOptions) -> tuple[Splits[Windows], ForecastOptions]:
         _check(options)
+        _check_not_ahead(options, "it in elman predict, beside --data, whose next steps it is about")
         return read_splits(options), options
 
     def read_more(self, data: str, options: ForecastOptions, *, labelled: bool) -> tuple[Windows, str]:
         source = source_of(data)
         if labelled:
+            _check_not_ahead(options, "it in elman predict alone")
             windows, which = windows_to_evaluate(panel_of(source, options), options)
             said = [*windows.panel.changes, *short_series(windows, windows.panel.ends - windows.horizon)]
             return windows, "; ".join([f"{data}, {which}", *said])
@@ -97,6 +99,8 @@ class Forecast(Task[ForecastOptions, Windows]):
         return windows, "; ".join([data, *panel.changes, *short_series(windows, panel.ends)])
 
     def choose(self, options: ForecastOptions, splits: Splits[Windows]) -> ForecastOptions:
+        if options.auto_ets and not options.baselines:
+            raise wrong("auto_ets", expected="0 without baselines, of which it is one", got=options.auto_ets)
         train, panel = splits.train, splits.train.panel
         season = options.season or panel.frequency.season
         segment = options.segment or segment_for(train.horizon, season)
@@ -198,7 +202,7 @@ class Forecast(Task[ForecastOptions, Windows]):
             name: _shaped(baseline_figures(features, part, rule).result()) for name, rule in BASELINES.items()
         }
         if isinstance(part, Measured) and part.auto_ets:
-            few = part.every(max(1, part.origins // part.auto_ets))
+            few = part.every(part.stride * -(-part.origins // part.auto_ets))
             began = time.perf_counter()
             ets = _shaped(baseline_figures(features, few, auto_ets).result())
             called = f"AutoETS at {few.origins} origins"
@@ -282,6 +286,13 @@ def _check(options: ForecastOptions) -> None:
     if options.output == "negative-binomial" and options.normalize not in (None, "mean"):
         got = shown(f"{options.normalize} with the output negative-binomial")
         raise wrong("normalize", expected="mean, by which counts stay counts", got=got)
+
+
+def _check_not_ahead(options: ForecastOptions, expected: str) -> None:
+    """Raise `ArgumentError` for an option about the steps behind the data, where those are not forecast."""
+    for name in ("future", "samples"):
+        if getattr(options, name):
+            raise wrong(name, expected=expected, got=getattr(options, name))
 
 
 def _check_counts(train: Windows) -> None:

@@ -20,6 +20,7 @@ from elman.data import Splits, Vocabulary
 from elman.data.codec import Codec
 from elman.data.corpora import read_corpus
 from elman.data.cutting import Cutting, Passage, Tokens, in_memory
+from elman.data.splits import nothing_held
 from elman.data.store import is_store, open_store, stored, stored_by
 from elman.data.texts import Text, text_file, text_given
 from elman.errors import DataError, wrong
@@ -74,7 +75,7 @@ class LanguageModel(Estimator):
             codec = Codec(cutting.vocabulary(passages["train"]), cutting.tokens)
             cut = {part: in_memory(passage, codec) for part, passage in passages.items()}
         valid = cut["valid"] if len(cut.get("valid", ())) else None
-        self._learn(_checked(Splits(cut["train"], valid)))
+        self._learn(_to_learn(Splits(cut["train"], valid)))
         self._take(self.model_)
         return self
 
@@ -140,6 +141,9 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
         for part, tokens in parts.items():
             if tokens.unknown:
                 notes.append(f"{part}: {tokens.unknown / len(tokens):.2%} of the tokens are unknown (<unk>)")
+        for part, share in (("valid", was.valid_share), ("test", was.test_share)):
+            if share and part not in parts:
+                notes.append(nothing_held(part, share, parts["train"].characters, "characters"))
         options = options.replace(
             tokens=was.tokens,
             lowercase=was.lowercase,
@@ -148,7 +152,7 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
         )
         valid, test = (parts[p] if len(parts.get(p, ())) else None for p in ("valid", "test"))
         splits = Splits(parts["train"], valid, test, notes=tuple(notes))
-        return _checked(splits), options
+        return _to_learn(splits), options
 
     def read_more(self, data: str, options: GenerateOptions, *, labelled: bool) -> tuple[Passage, str]:
         corpus = read_corpus(data)
@@ -317,6 +321,19 @@ def _checked(splits: Splits) -> Splits:
                 f"{part.source}: expected two tokens or more for {name}, got {len(part)}. Give more text, or "
                 "other shares (--validation-share, --test-share; 0 for none)."
             )
+    return splits
+
+
+def _to_learn(splits: Splits) -> Splits:
+    """The same; raises `DataError` where there is nothing to learn either."""
+    _checked(splits)
+    train: Tokens = splits.train
+    if train.values.min() == train.values.max():
+        raise DataError(
+            f"{train.source}: expected two different tokens or more, got only "
+            f"{train.codec.listing[int(train.values[0])]!r}. Check the text, and what it is cut into "
+            "(--tokens)."
+        )
     return splits
 
 

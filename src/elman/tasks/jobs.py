@@ -120,11 +120,18 @@ def evaluate(
     """
     task, model, options = open_run(run, **reading)
     _check_out(out, overwrite=True)
-    if data is None and (said := _changed(task, model, run)):
-        console.print(said, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    part, called = part_of(task, data, options, labelled=True)
+    trained = from_mapping(task.options, model.about["options"], origin=run)
+    own = None  # what the run was trained on: read once, for all that is asked of it
+    if data is None:
+        splits = _own(task, options)
+        own = splits if options == trained else _own(task, trained)
+        if said := _changed(task, model, own, trained, run):
+            console.print(said, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        part, called = splits.last, _last_called(splits, options)
+    else:
+        part, called = task.read_more(data, options, labelled=True)
     figures = task.figures(model, part)
-    baselines, missing = _baselines(task, model, part, run)
+    baselines, missing = _baselines(task, model, part, own, trained)
     console.print(_figures_table({"network": figures}, baselines, task, title=called))
     if missing:
         said = f"baselines that learn from the training data are left out: {missing}"
@@ -158,7 +165,8 @@ def predict(
     part, called = part_of(task, data, options, labelled=False)
     table = task.predictions(model, part)
     write_bytes(Path(out), table.write_csv().encode())
-    console.print(f"{len(table):,} predictions for {called} written to {out}", highlight=False)
+    said = f"{len(table):,} predictions for {called} written to {out}"
+    console.print(said, highlight=False, markup=False, soft_wrap=True)
     return len(table)
 
 
@@ -171,6 +179,12 @@ def part_of(
     """
     if data is not None:
         return task.read_more(data, options, labelled=labelled)
+    splits = _own(task, options)
+    return splits.last, _last_called(splits, options)
+
+
+def _own(task: Task[Any, Any], options: TrainOptions) -> Splits[Any]:
+    """The data that a run names itself; raises `ArgumentError` where it names none."""
     if not options.data:
         raise wrong(
             "data",
@@ -178,19 +192,19 @@ def part_of(
             got=None,
             remedy="Name them by --data.",
         )
-    splits, _ = task.read(options)
-    return splits.last, f"{options.data}, its {list(splits.parts())[-1]} part"
+    return task.read(options)[0]
 
 
-def _changed(task: Task[Any, Any], model: Model, run: str) -> str:
-    """What is to be said where a run's own data are not known to be those that it was trained on."""
-    options = from_mapping(task.options, model.about["options"], origin=run)
-    if not options.data:
-        return ""
+def _last_called(splits: Splits[Any], options: TrainOptions) -> str:
+    return f"{options.data}, its {list(splits.parts())[-1]} part"
+
+
+def _changed(task: Task[Any, Any], model: Model, splits: Splits[Any], options: TrainOptions, run: str) -> str:
+    """What is to be said where a run's own data, as they are now, are not known to be those that it was
+    trained on."""
     then = RunFolder(Path(run)).load_model()[1].get("data")
     if not then:
         return "The run does not say what data it was trained on, so whether they have changed is not known."
-    splits, _ = task.read(options)
     try:
         now = task.learner(model, splits, options).fingerprint()
     except DataError:  # such as a class that was not there
@@ -204,16 +218,22 @@ def _changed(task: Task[Any, Any], model: Model, run: str) -> str:
     )
 
 
-def _baselines(task: Task[Any, Any], model: Model, part: Any, run: str) -> tuple[dict[str, Any], str]:
-    """(the figures of the baselines, learned again from what a run was trained on; why some are left out)."""
-    options, missing = from_mapping(task.options, model.about["options"], origin=run), ""
-    if options.baselines and options.data:
+def _baselines(
+    task: Task[Any, Any], model: Model, part: Any, own: Splits[Any] | None, options: TrainOptions
+) -> tuple[dict[str, Any], str]:
+    """(the figures of the baselines, learned again from what a run was trained on; why some are left out).
+
+    own: what it was trained on, where that has been read; options: those of the training.
+    """
+    missing = ""
+    if options.baselines and not options.data:
+        missing = "the model was trained in Python, on arrays."
+    elif options.baselines:
         try:
-            return task.baselines(model, part, task.read(options)[0].train), ""
+            own = own or _own(task, options)
+            return task.baselines(model, part, own.train), ""
         except (ArgumentError, DataError) as error:
             missing = str(error)
-    elif options.baselines:
-        missing = "the model was trained in Python, on arrays."
     return task.baselines(model, part, None), missing
 
 
@@ -231,15 +251,15 @@ def reading_options(run: str) -> list[tuple[str, type, Any]]:
 def open_run(run: str, **changes: Any) -> tuple[Task[Any, Any], Model, Any]:
     """(task, model, options) of a run folder; `changes` that are None are left out.
 
-    Raises `RunError` if there is none, or a file is truncated or was changed.
+    Raises `RunError` if there is none, or a file is truncated or was changed, `ArgumentError` for a change
+    that cannot be.
     """
     task, model = open_model(run)
     options = from_mapping(task.options, model.about["options"], origin=run)
-    return (
-        task,
-        model,
-        options.replace(**{name: value for name, value in changes.items() if value is not None}),
-    )
+    changed = options.replace(**{name: value for name, value in changes.items() if value is not None})
+    if changed != options:
+        check(changed)
+    return task, model, changed
 
 
 def _folder(name: str, options: TrainOptions) -> tuple[RunFolder, TrainOptions]:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from elman.data import Sequences, Splits
 from elman.data.checks import check_finite
+from elman.data.splits import nothing_held
 from elman.data.tagged import Tagged, hold_out_sequences, is_roll, to_next
 from elman.data.tagged_arrays import tagged_of
 from elman.data.tagged_source import read_tagged, read_tagged_file, together
@@ -144,6 +145,8 @@ class Tag(Task[TagOptions, Tagged]):
                 before, train, parts[part] = train, *hold_out_sequences(train, share, options.seed)
                 if parts[part] is not None:
                     notes.append(_held(part, before, train))
+                elif share:
+                    notes.append(nothing_held(part, share, len(before), "sequences"))
         notes += label_notes(train, {part: parts[part] for part in ("valid", "test")})
         return Splits(train, parts["valid"], parts["test"], notes=tuple(notes)), options
 

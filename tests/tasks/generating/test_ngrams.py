@@ -31,9 +31,10 @@ def chance(text: list[int], context: tuple[int, ...], token: int) -> float:
     return (own + DISCOUNT * len(following) * lower) / total
 
 
+@pytest.mark.parametrize("count", [2, 3, 60])
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
-def test_the_equation(order: int) -> None:
-    text, other = tokens(60, 0), tokens(25, 1)
+def test_the_equation(order: int, count: int) -> None:
+    text, other = tokens(count, 0), tokens(25, 1)
     losses = NGrams(np.array(text, dtype=np.uint8), SIZE, order).losses(np.array(other, dtype=np.uint8))
     for place in range(1, len(other)):
         context = tuple(other[max(place - order + 1, 0) : place])

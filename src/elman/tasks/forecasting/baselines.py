@@ -57,6 +57,11 @@ def auto_ets(panel: Panel, series: np.ndarray, origins: np.ndarray, horizon: int
     return said
 
 
+def check_auto_ets() -> None:
+    """Raise `MissingError` where the package that fits AutoETS is missing, before anything is trained."""
+    _statsforecast()
+
+
 def _statsforecast() -> Any:
     try:
         from statsforecast import models

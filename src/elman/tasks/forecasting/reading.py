@@ -14,6 +14,7 @@ from elman.data.panel_sources import SeriesSource, file_source
 from elman.data.panel_store import panel_of_source
 from elman.data.windows import Windows, all_windows, next_windows, split_windows
 from elman.errors import DataError, wrong
+from elman.tasks.forecasting.baselines import check_auto_ets
 from elman.tasks.forecasting.options import ForecastOptions
 
 SEASONS_BACK = 30  # that are looked back on, unless the option says otherwise
@@ -106,6 +107,11 @@ def _fields(windows: Windows) -> dict[str, Any]:
 
 
 def _measured(windows: Windows | None, options: ForecastOptions) -> Windows | None:
+    if options.auto_ets:
+        check_auto_ets()
+        if windows is None:
+            expected = "0 without a test part, as it is fitted there"
+            raise wrong("auto_ets", expected=expected, got=options.auto_ets)
     if windows is None:
         return None
     return Measured(**_fields(windows.every(options.step or 1)), auto_ets=options.auto_ets)
@@ -157,7 +163,7 @@ def check_known_ahead(windows: Windows) -> None:
                     f"future: expected a value of {name!r} at each of the {windows.horizon} steps behind the "
                     "last "
                     f"value of {panel.name_of(n)}, got none at {stamp}. "
-                    "Give the rows to come, with their covariates, as future."
+                    "Give the rows to come, with their covariates, as future (--future FILE)."
                 )
 
 

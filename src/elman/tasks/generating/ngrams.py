@@ -79,5 +79,7 @@ class NGrams:
 
 def _found(sorted_values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """The place of each wanted value; -1 where it is not."""
+    if not len(sorted_values):  # of a text that is shorter than the order
+        return np.full(len(wanted), -1)
     place = np.minimum(np.searchsorted(sorted_values, wanted), len(sorted_values) - 1)
     return np.where(sorted_values[place] == wanted, place, -1)

@@ -49,6 +49,8 @@ class Writer:
             raise wrong("top_k", expected="a whole number of 1 or more, or None", got=top_k)
         if top_p is not None and not (_number(top_p) and 0 < top_p <= 1):
             raise wrong("top_p", expected="a share above 0, at most 1, or None", got=top_p)
+        if seed is not None and not (isinstance(seed, int) and seed >= 0):
+            raise wrong("seed", expected="a whole number of 0 or more, or None", got=seed)
         self.module: Any = module
         self.codec = codec
         self.temperature, self.top_k, self.top_p = temperature, top_k, top_p
@@ -64,7 +66,10 @@ class Writer:
             listed = ", ".join(repr(one) for one in unknown[:20]) + (" …" if len(unknown) > 20 else "")
             what = "characters" if self.codec.kind == "characters" else "words"
             raise wrong(
-                "prompt", expected=f"{what} that the model knows", got=shown(f"unknown ones: {listed}")
+                "prompt",
+                expected=f"{what} that the model knows",
+                got=shown(f"unknown ones: {listed}"),
+                remedy="Leave them out, or train on a text that has them; --tokens bpe reads any.",
             )
         return self._in_blocks(self._written(self.codec.encode(prompt), length))
 

@@ -13,6 +13,9 @@ from elman.tasks.pooled.options import PooledOptions
 from elman.train.optimizers import LEARNING_RATES
 
 SMALL = 10_000  # training examples below which the defaults guard against overfitting
+#: options that say something of one kind of sequences alone
+FOR_TEXTS = ("tokens", "embedding_size", "word_vectors")
+FOR_NUMBERS = ("standardize", "time_mask", "frequency_mask", "offset_noise")
 LONG = 400  # words to which longer texts are cut
 
 
@@ -23,6 +26,7 @@ def chosen_options(options: PooledOptions, splits: Splits[Examples]) -> dict[str
     that holds none.
     """
     texts = not isinstance(splits.train.inputs, Sequences)
+    _check_kind(options, texts=texts)
     chosen = _training(options, len(splits.train), texts=texts)
     if isinstance(splits.train.inputs, Sequences):
         return {**chosen, "standardize": not splits.scaled}
@@ -37,6 +41,20 @@ def chosen_options(options: PooledOptions, splits: Splits[Examples]) -> dict[str
         "max_steps": LONG if long and options.bptt is None else None,
         "embedding_size": _embedding_size(options),
     }
+
+
+def _check_kind(options: PooledOptions, *, texts: bool) -> None:
+    """Raise `ArgumentError` for an option that would do nothing for sequences of this kind."""
+    these, others = ("texts", "numbers") if texts else ("numbers", "texts")
+    usual = PooledOptions()
+    for name in FOR_NUMBERS if texts else FOR_TEXTS:
+        if getattr(options, name) != getattr(usual, name):
+            raise wrong(
+                name,
+                expected=f"{getattr(usual, name)!r} for {these}, as it is about {others}",
+                got=getattr(options, name),
+                remedy="Leave it out.",
+            )
 
 
 def _training(options: PooledOptions, count: int, *, texts: bool) -> dict[str, Any]:

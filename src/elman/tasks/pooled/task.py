@@ -18,6 +18,8 @@ from elman.data import Examples, Sequences, Splits, Vocabulary
 from elman.data.arrays import examples_of
 from elman.data.checks import check_examples
 from elman.data.source import read_file, read_source
+from elman.data.splits import nothing_held
+from elman.data.text_store import StoredTexts
 from elman.tasks.estimator import Estimator
 from elman.tasks.inputs import Inputs, NumberInputs, TextInputs, inputs_from, standardised
 from elman.tasks.network import cell_of
@@ -38,6 +40,10 @@ class PooledTask(Task[P, Examples]):
     @abstractmethod
     def learn(self, train: Examples) -> dict[str, Any]:
         """What the training data say of the answers, as plain values; raises `DataError` for bad ones."""
+
+    def check_train(self, train: Examples) -> None:
+        """Raise `DataError` for answers that cannot be learned; the training data are still whole."""
+        self.learn(train)
 
     @abstractmethod
     def check_part(self, part: Examples, train: Examples) -> None:
@@ -79,7 +85,8 @@ class PooledTask(Task[P, Examples]):
         for examples in (train, *parts.values()):
             if examples is not None:
                 check_examples(examples)
-        self.learn(train)
+        self.check_train(train)
+        notes += _empty_notes({"train": train, **parts})
         for examples in parts.values():
             if examples is not None:
                 self.check_part(examples, train)
@@ -91,6 +98,8 @@ class PooledTask(Task[P, Examples]):
                     notes.append(
                         f"{part}: {before - len(train):,} of {before:,} examples of the training data"
                     )
+                elif share:
+                    notes.append(nothing_held(part, share, before, "examples"))
         notes += self.notes(train, {name: part for name, part in parts.items() if part is not None})
         return Splits(train, parts["valid"], parts["test"], splits.scaled, tuple(notes)), options
 
@@ -98,7 +107,8 @@ class PooledTask(Task[P, Examples]):
         splits = read_source(data, columns_of(options), settings_of(options), labelled=labelled)
         examples = splits.test or splits.train
         check_examples(examples, labelled=labelled)
-        return examples, f"{data}, its test part" if splits.test is not None else data
+        called = f"{data}, its test part" if splits.test is not None else data
+        return examples, "; ".join([called, *(splits.notes if options.skip_bad else ())])
 
     def choose(self, options: P, splits: Splits[Examples]) -> P:
         check_network(options)
@@ -210,3 +220,12 @@ class PooledEstimator(Estimator):
         tags.input_tags.three_d_array = True
         tags.input_tags.string = True
         return tags
+
+
+def _empty_notes(parts: Mapping[str, Examples | None]) -> list[str]:
+    """How many texts have nothing in them, to be said."""
+    notes = []
+    for name, part in parts.items():
+        if part is not None and isinstance(part.inputs, StoredTexts) and part.inputs.empty:
+            notes.append(f"{name}: {part.inputs.empty:,} of {len(part):,} texts are empty")
+    return notes

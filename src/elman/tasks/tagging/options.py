@@ -77,7 +77,11 @@ class TagOptions(TrainOptions):
 def check_choices(options: TagOptions, train: Tagged) -> None:
     """Raise `ArgumentError` for options that do not go together."""
     if (options.decoder == "sigmoid") != bool(train.names):
-        fits = "sigmoid, as a step may have several labels" if train.names else "softmax or crf"
+        fits = (
+            "sigmoid, as a step may have several labels"
+            if train.names
+            else "softmax or crf, as a step has one label"
+        )
         raise wrong("decoder", expected=fits, got=options.decoder)
     if options.bptt is not None and options.decoder == "crf":
         got = shown(f"bptt {options.bptt} with decoder crf")
