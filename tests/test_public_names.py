@@ -24,7 +24,7 @@ PUBLIC = {
     + CELLS
     + ACTIVATIONS_AND_FUNCTIONS,
     "elman.program": "Cost INITS Init Mask Normal Parameter Program Range State Stream",
-    "elman.backends": "CHOICES Choice choose explain prepare recurrence",
+    "elman.backends": "CHOICES Choice check_device choose explain prepare recurrence",
     "elman.data": "Examples Sequences Splits Vocabulary",
     "elman.inspect": "Active Attribution Examined Finding Gate Influence Inside Inspection LayerFlow Nearest "
     "Place Profile Signs Spectrum States Units Walk attribute effective_rank examine findings flow_of "
