@@ -85,3 +85,21 @@ def test_a_one_step_cell_is_one_graph(name: str, autocast: bool) -> None:
 
     compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(x), run(x), atol=1e-6, rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore:torch.autocast. .* runs in float32")  # where a machine lacks bfloat16
+@pytest.mark.parametrize("all_states", [False, True])
+def test_a_layer_under_autocast_is_one_graph(all_states: bool) -> None:
+    torch._dynamo.reset()
+    layer, x = elman.nn.GRU(3, 7), torch.randn(5, 2, 3)
+
+    def run(x: Tensor) -> Any:
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs, state = layer(x, all_states=all_states)
+        return outputs, state
+
+    outputs, state = torch.compile(run, fullgraph=True, backend="aot_eager")(x)
+    torch.testing.assert_close((outputs, state), run(x), atol=1e-6, rtol=0)
+    state.sum().backward()
+    assert layer.weight_hh_l0.grad is not None
+    assert layer.weight_hh_l0.grad.abs().sum() > 0

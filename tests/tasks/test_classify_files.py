@@ -143,8 +143,8 @@ def test_labels_that_are_all_different_and_empty_texts(tmp_path: Path, data_fold
         learn(tmp_path / "names.csv", tmp_path / "run", header="no")
     assert str(error.value) == (
         f"{tmp_path}/names.csv: expected classes that come more than once, got a different one for each "
-        "of 40 examples. Check that the right column is taken as the label; for numbers to be predicted there "
-        "is the task regress."
+        "of 40 examples. Check that the right column is taken as the label; for numbers to be predicted "
+        "there is the task regress."
     )
     (tmp_path / "names.csv").write_text(
         "".join(f"{name * (k > 2)},{k % 2}\n" for k, (_, name) in enumerate(rows))

@@ -6,6 +6,8 @@ weight gradients follow after it: each is one large product over all steps.
 
 from __future__ import annotations
 
+from itertools import product
+
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
@@ -36,8 +38,9 @@ def obstacle(program: Program, device: torch.device, dtype: torch.dtype, bf16: b
 
 
 def prepare(program: Program) -> None:
-    """Derive the adjoint and the choice of stored values; kept for every later run."""
-    compiled(program)
+    """Derive the adjoint and the choice of stored values; kept for every later run, of whatever kind."""
+    for all_states, bf16 in product((False, True), repeat=2):
+        compiled(program, all_states, bf16)
 
 
 def describe() -> str:
