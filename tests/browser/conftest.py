@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from rich.console import Console
+from sklearn.datasets import load_digits
 
 import elman
 from elman.tasks import task_named
@@ -103,6 +105,10 @@ def _trained(folder: Path, name: str) -> Path:
             return trained(folder / name, "classify", "digits", cell="gru", flow=20, learning_rate=0.02)
     if name == "rnn":
         return trained(folder / name, "classify", "digits", cell="rnn")
+    if name == "regress":
+        images = load_digits().images / 16  # type: ignore[attr-defined]
+        np.savez(folder / "ink.npz", X=images, y=images.sum((1, 2)))
+        return trained(folder / name, "regress", str(folder / "ink.npz"), cell="gru")
     source = Path(os.environ["ELMAN_DATA"])
     if name == "text":
         return trained(folder / name, "classify", str(source / "sst2" / "dev.tsv"), cell="gru")

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import elman
+from elman.reporting.blocks import Note, Section, Table
+from elman.reporting.page import page as html_of
+from elman.reporting.page import write_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession, Page
@@ -23,7 +26,7 @@ Visit = Callable[..., "Page"]
 Reports = Callable[[str], Path]
 WIDE, NARROW = 1280, 390
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
-NAMES = ["images", "text", "forecast", "tag", "generate"]
+NAMES = ["images", "regress", "text", "forecast", "tag", "generate"]
 LOOKS = [("light", WIDE), ("dark", NARROW)]
 MOST_MILLISECONDS, MOST_BYTES = 2_000, 5_000_000
 PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
@@ -56,7 +59,8 @@ def column(page: Page, place: int) -> list[str]:
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == "images" else pytest.mark.data) for name in NAMES]
+    "name",
+    [pytest.param(name, marks=() if name in ("images", "regress") else pytest.mark.data) for name in NAMES],
 )
 def test_every_chart_is_drawn_and_nothing_is_wider_than_the_page(
     name: str, scheme: str, width: int, visit: Visit, reports: Reports
@@ -69,6 +73,19 @@ def test_every_chart_is_drawn_and_nothing_is_wider_than_the_page(
     assert all(box is not None and box["width"] > 200 and box["height"] > 90 for box in boxes)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     keep(page, f"{name}-{scheme}-{width}")
+
+
+def test_long_names_do_not_widen_a_narrow_page(visit: Visit, tmp_path: Path) -> None:
+    name = "/folder" * 20
+    blocks = [
+        Note(name),
+        Table(name, ("Column",), [["cell"]]),
+        Table(name, ("Column",), [["cell"]], folded=True),
+    ]
+    path = tmp_path / "names.html"
+    write_page(path, html_of(name, name, [Section("names", name, blocks)]))
+    page = visit(path.as_uri(), width=NARROW)
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
 
 
 def test_it_opens_within_two_seconds(
