@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,12 +10,14 @@ from typing import cast
 
 import pytest
 import torch
+from rich.console import Console
 from sklearn.datasets import load_digits
 from torch import nn
 
 from elman import Classifier
 from elman.nn import RNN, Recurrent
 from elman.tasks.classifying.options import ClassifyOptions
+from elman.tasks.jobs import train
 from elman.train import flow_log
 from elman.train.flow_log import FlowLog
 from elman.train.gradient_flow import gradient_flow
@@ -92,16 +95,20 @@ def test_it_takes_no_more_than_its_share_of_the_time(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(flow_log, "batch_flow", lambda *arguments: [])
     log = FlowLog(cast(Learner, None), every=2)
     for step in range(200):
-        log.before(nn.Identity(), None, step, 1, seconds=float(step))
+        log.before(nn.Identity(), None, step, 1, seconds=float(step), steps=200)
     assert [record["step"] for record in log.records] == [0, *range(40, 200, 20)]
+
+
+def test_a_training_of_few_steps_is_too_short_to_measure(tmp_path: Path) -> None:
+    said = io.StringIO()
+    options = ClassifyOptions(data="digits", out=str(tmp_path / "run"), hidden_size=8, epochs=1, flow=1)
+    train("classify", options, Console(file=said, width=200))  # 41 steps
+    assert "gradient's flow not measured: in so short a training it would take over 5 %" in said.getvalue()
+    assert RunFolder(tmp_path / "run").load_flow() == []
 
 
 @pytest.mark.usefixtures("as_often_as_asked")
 def test_the_run_folder_keeps_the_flow(tmp_path: Path) -> None:
-    from rich.console import Console
-
-    from elman.tasks.jobs import train
-
     options = ClassifyOptions(data="digits", out=str(tmp_path / "run"), hidden_size=8, epochs=1, flow=10)
     train("classify", options, Console(quiet=True))
     records = RunFolder(tmp_path / "run").load_flow()

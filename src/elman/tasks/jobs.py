@@ -356,6 +356,9 @@ def _report(
             f"gradient's flow measured {len(outcome.flow)} times, in {took:.1%} of the time",
             highlight=False,
         )
+    elif options.flow is not None:
+        said = "gradient's flow not measured: in so short a training it would take over 5 % of the time"
+        console.print(said, highlight=False)
     ending = "stopped early, after" if outcome.ending == "stopped early" else "trained"
     console.print(
         f"{ending} {len(outcome.history)} epochs in {outcome.seconds:.1f} s; "

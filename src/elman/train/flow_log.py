@@ -14,7 +14,10 @@ from elman.train.gradient_flow import LayerFlow, gradient_flow
 from elman.train.learner import Learner
 
 MARKS = 32  # places of a sequence at which it is measured
-MOST_SHARE = 0.05  # of the time of training that all measurements but the first may take
+MOST_SHARE = 0.05  # of the time of training that all measurements may take
+STEPS_WORTH = (
+    5  # steps that the first is taken to last as long as, before any was timed: 2.4 to 3.5 were seen
+)
 
 
 class FlowLog:
@@ -32,13 +35,18 @@ class FlowLog:
         """Take up the measurements from before a stop at `step`."""
         self.records = [record for record in records if record["step"] < step]
 
-    def before(self, module: nn.Module, batch: Any, step: int, epoch: int, seconds: float) -> None:
+    def before(
+        self, module: nn.Module, batch: Any, step: int, epoch: int, seconds: float, steps: int
+    ) -> None:
         """Measure on the batch of that step (from 0), if it is its turn and, after so many seconds of
-        training, one more measurement leaves the share of all at `MOST_SHARE` or less."""
+        training, one more measurement leaves the share of all at `MOST_SHARE` or less; the first, if it is
+        to do so at the end of all the `steps` of the training."""
         if step % self.every:
             return
         spent = [record["seconds"] for record in self.records]
         if spent and sum(spent) + spent[-1] > MOST_SHARE * seconds:
+            return
+        if not spent and MOST_SHARE * steps < STEPS_WORTH:
             return
         began = time.perf_counter()
         layers = [_plain(flow) for flow in batch_flow(self.learner, module, batch, MARKS)]

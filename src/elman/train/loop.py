@@ -237,7 +237,8 @@ class _Training:
             mixed = self.options.precision in ("bf16", "16")  # Fabric's module takes no gradient but its own
             with self.fabric.autocast():
                 module = self.learner.module if mixed else self.module
-                self.flow.before(module, batch, position.step, position.epoch, self._seconds())
+                steps = self.epochs * batches
+                self.flow.before(module, batch, position.step, position.epoch, self._seconds(), steps)
         step = self.learner.step(self.module, batch)
         self.learner.module.zero_grad()
         self.fabric.backward(step.loss)
