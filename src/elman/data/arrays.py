@@ -5,20 +5,18 @@ Dimensions: N sequences, T steps, F features, S = sum of all lengths.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
+import torch
 
 from elman.data.checks import check_lengths
 from elman.data.examples import Examples
 from elman.data.files import existing
 from elman.data.images import steps_of
-from elman.data.safe_objects import read_objects
+from elman.data.npz import large_rows, load_arrays
 from elman.data.sequences import Sequences
 from elman.errors import DataError
 
@@ -33,7 +31,13 @@ def read_npz(path: Path, read: str = "rows") -> Examples:
 
     Raises `DataError` for any other content.
     """
-    arrays = load_arrays(existing(path))
+    arrays = load_arrays(existing(path), lambda name: name != "X")
+    dimensions = (2, 3) if "lengths" in arrays else (3,)
+    large = large_rows(path, "X", dimensions) if read == "rows" else None
+    if large is not None:
+        inputs = _mapped(*large, arrays.get("lengths"), f"{path}: X")
+        return Examples(inputs, _labels(arrays, len(inputs), path), str(path))
+    arrays |= load_arrays(path, lambda name: name == "X")
     if "X" not in arrays:
         held = ", ".join(sorted(arrays)) or "nothing"
         raise DataError(
@@ -43,8 +47,25 @@ def read_npz(path: Path, read: str = "rows") -> Examples:
     if x.ndim == 4 or (x.ndim == 3 and read != "rows"):
         x = steps_of(x, read)
     inputs = sequences_of(x, lengths=arrays.get("lengths"), name=f"{path}: X")
-    labels = labels_of(arrays["y"], len(inputs), source=f"{path}: y") if "y" in arrays else None
-    return Examples(inputs, labels, str(path))
+    return Examples(inputs, _labels(arrays, len(inputs), path), str(path))
+
+
+def _labels(arrays: dict[str, np.ndarray], count: int, path: Path) -> np.ndarray | None:
+    return labels_of(arrays["y"], count, source=f"{path}: y") if "y" in arrays else None
+
+
+def _mapped(rows: np.ndarray, shape: tuple[int, ...], lengths: np.ndarray | None, name: str) -> Sequences:
+    """Sequences of rows (S + 1, F) on disk, of an array of that shape."""
+    values = torch.from_numpy(rows)
+    if len(shape) == 3 and lengths is None:
+        steps = torch.full((shape[0],), shape[1])
+        return Sequences(values, torch.arange(shape[0]) * shape[1], steps)
+    assert lengths is not None
+    given = _whole(lengths, name)
+    _check_with_lengths(shape, given, name)
+    counts = torch.from_numpy(given)
+    starts = counts.cumsum(0) - counts if len(shape) == 2 else torch.arange(shape[0]) * shape[1]
+    return Sequences(values, starts, counts)
 
 
 def examples_of(x: Any, y: Any = None, *, source: str = "X") -> Examples:
@@ -138,38 +159,24 @@ def _whole(lengths: np.ndarray, name: str) -> np.ndarray:
 
 
 def _with_lengths(x: np.ndarray, lengths: np.ndarray, name: str) -> Sequences:
+    _check_with_lengths(x.shape, lengths, name)
     if x.ndim == 2:
-        if int(lengths.sum()) != len(x):
-            raise DataError(
-                f"{name}: expected {int(lengths.sum())} steps in all, the sum of `lengths`, got {len(x)}."
-            )
         return Sequences.from_flat(x, lengths)
-    if x.ndim != 3 or len(lengths) != len(x):
-        raise DataError(f"{name}: expected one length per sequence ({len(x)}), got {len(lengths)} lengths.")
-    if lengths.max(initial=0) > x.shape[1]:
-        row = int((lengths > x.shape[1]).argmax())
-        raise DataError(
-            f"{name}: expected at most {x.shape[1]} steps, got a length of {lengths[row]} in row {row}."
-        )
     return Sequences.from_arrays([row[:length] for row, length in zip(x, lengths, strict=True)], name=name)
 
 
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file by name; raises `DataError` if it is none."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [name for name in archive.namelist() if name.endswith(".npy")]
-            return {name.removesuffix(".npy"): _member(archive, name, path) for name in members}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise DataError(f"{path}: expected an .npz file, got a damaged or different one ({error}).") from None
-
-
-def _member(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
-    """One array; those of objects go past numpy's reader, which would unpickle them."""
-    with archive.open(name) as file:
-        try:
-            return npy.read_array(file, allow_pickle=False)
-        except ValueError:
-            pass
-    with archive.open(name) as file:
-        return read_objects(file, f"{path}: {name.removesuffix('.npy')}")
+def _check_with_lengths(shape: tuple[int, ...], lengths: np.ndarray, name: str) -> None:
+    """Raise `DataError` for lengths that do not go with an array of that shape."""
+    if len(shape) == 2:
+        if int(lengths.sum()) != shape[0]:
+            raise DataError(
+                f"{name}: expected {int(lengths.sum())} steps in all, the sum of `lengths`, got {shape[0]}."
+            )
+        return
+    if len(shape) != 3 or len(lengths) != shape[0]:
+        raise DataError(f"{name}: expected one length per sequence ({shape[0]}), got {len(lengths)} lengths.")
+    if lengths.max(initial=0) > shape[1]:
+        row = int((lengths > shape[1]).argmax())
+        raise DataError(
+            f"{name}: expected at most {shape[1]} steps, got a length of {lengths[row]} in row {row}."
+        )

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from elman.data.arrays import labels_of, load_arrays, sequences_of
+from elman.data.arrays import labels_of, sequences_of
 from elman.data.checks import check_whole
 from elman.data.files import existing
+from elman.data.npz import load_arrays
 from elman.data.sequences import Sequences
 from elman.data.steps import Steps, StepTokens
 from elman.data.tagged import Tagged

@@ -1,0 +1,93 @@
+"""Large arrays of .npz files: copied to disk and mapped from there, with what small ones hold."""
+
+from __future__ import annotations
+
+import tracemalloc
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from elman.data import Examples, Sequences, npz
+from elman.data.arrays import read_npz
+from elman.errors import DataError
+
+IMAGES = load_digits().images[:300]  # type: ignore[attr-defined]
+LABELS = load_digits().target[:300]  # type: ignore[attr-defined]
+LENGTHS = np.arange(300) % 9
+FORMS: dict[str, dict[str, Any]] = {
+    "dense": {"X": IMAGES, "y": LABELS},
+    "whole numbers": {"X": IMAGES.astype(np.uint8), "y": LABELS},
+    "with lengths": {"X": IMAGES, "y": LABELS, "lengths": LENGTHS},
+    "one after the other": {"X": IMAGES.reshape(-1, 8)[: LENGTHS.sum()], "lengths": LENGTHS},
+    "columns first": {"X": np.asfortranarray(IMAGES), "y": LABELS},
+    "in colour": {"X": np.stack([IMAGES, 16 - IMAGES], -1), "y": LABELS},
+}
+
+
+def inputs_of(examples: Examples) -> Sequences:
+    assert isinstance(examples.inputs, Sequences)
+    return examples.inputs
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_large_array_is_read_as_a_small_one(
+    form: str, save: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "digits.npz"
+    save(path, **FORMS[form])
+    small = read_npz(path)
+    monkeypatch.setattr(npz, "LARGE", 0)
+    monkeypatch.setattr(npz, "PIECE", 1_000)
+    large = read_npz(path)
+    if small.labels is not None:
+        assert large.labels is not None
+        assert np.array_equal(small.labels, large.labels)
+    rows = torch.arange(300)
+    for mine, theirs in zip(inputs_of(large).batch(rows), inputs_of(small).batch(rows), strict=True):
+        assert (mine is None) == (theirs is None)
+        assert mine is None or torch.equal(mine, theirs)
+
+
+def test_a_large_array_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "digits.npz"
+    np.savez(path, X=np.tile(IMAGES, (100, 1, 1)), y=np.tile(LABELS, 100))  # 15 MB
+    peaks = {}
+    for large in (1 << 40, 0):
+        monkeypatch.setattr(npz, "LARGE", large)
+        monkeypatch.setattr(npz, "PIECE", 1 << 18)
+        tracemalloc.start()
+        examples = read_npz(path)
+        peaks[large] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(examples) == 30_000
+    assert peaks[0] < 2 << 20 < 15 << 20 < peaks[1 << 40]
+
+
+def test_what_does_not_fit_is_said_of_a_large_array_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(npz, "LARGE", 0)
+    path = tmp_path / "digits.npz"
+    for lengths, expected in ((LENGTHS[:5], "expected one length per sequence"), (LENGTHS + 1, "at most 8")):
+        np.savez(path, X=IMAGES, y=LABELS, lengths=lengths)
+        with pytest.raises(DataError, match=expected):
+            read_npz(path)
+    np.savez(path, X=IMAGES[:, :, 0], y=LABELS)
+    with pytest.raises(DataError, match="One feature a step"):
+        read_npz(path)
+
+
+def test_a_large_array_that_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(npz, "LARGE", 0)
+    whole, path = tmp_path / "whole.npz", tmp_path / "cut.npz"
+    np.savez(whole, X=IMAGES)
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(path, "w") as cut:
+        cut.writestr("X.npy", archive.read("X.npy")[:-100])
+    with pytest.raises(DataError, match=r"cut\.npz: expected an .npz file, got a damaged or different one"):
+        read_npz(path)
