@@ -91,3 +91,7 @@ def test_a_large_array_that_is_cut_off(tmp_path: Path, monkeypatch: pytest.Monke
         cut.writestr("X.npy", archive.read("X.npy")[:-100])
     with pytest.raises(DataError, match=r"cut\.npz: expected an .npz file, got a damaged or different one"):
         read_npz(path)
+    with zipfile.ZipFile(path, "w") as odd:
+        odd.writestr("X.npy", b"no array, but a text that is longer than a header")
+    with pytest.raises(DataError, match=r"cut\.npz"):
+        read_npz(path)

@@ -17,9 +17,8 @@ def cells(given: list[str]) -> int:
         cell = type(create(name))
         about = (cell.__doc__ or "").strip().splitlines()
         print(f"{name:<12} {about[0] if about else ''}")
-        own = [
-            o for o in inspect.signature(cell).parameters.values() if o.name != "projection"
-        ]  # layers' alone
+        options = inspect.signature(cell).parameters.values()
+        own = [option for option in options if option.name != "projection"]  # a width, for layers alone
         if own:
             print(f"{'':<12} options: {', '.join(f'{o.name}={_shown(o.default)}' for o in own)}")
     print("\nChange options with --cell NAME --cell-options OPTION=VALUE,…; docs/cells.md tells of each.")

@@ -56,16 +56,11 @@ def _labels(arrays: dict[str, np.ndarray], count: int, path: Path) -> np.ndarray
 
 def _mapped(rows: np.ndarray, shape: tuple[int, ...], lengths: np.ndarray | None, name: str) -> Sequences:
     """Sequences of rows (S + 1, F) on disk, of an array of that shape."""
-    values = torch.from_numpy(rows)
-    if len(shape) == 3 and lengths is None:
-        steps = torch.full((shape[0],), shape[1])
-        return Sequences(values, torch.arange(shape[0]) * shape[1], steps)
-    assert lengths is not None
-    given = _whole(lengths, name)
+    given = np.full(shape[0], shape[1]) if lengths is None else _whole(lengths, name)
     _check_with_lengths(shape, given, name)
     counts = torch.from_numpy(given)
     starts = counts.cumsum(0) - counts if len(shape) == 2 else torch.arange(shape[0]) * shape[1]
-    return Sequences(values, starts, counts)
+    return Sequences(torch.from_numpy(rows), starts, counts)
 
 
 def examples_of(x: Any, y: Any = None, *, source: str = "X") -> Examples:

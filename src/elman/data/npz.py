@@ -54,11 +54,13 @@ def large_rows(
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """(shape, type) of an array that is to be read; () for one whose rows do not lie one after the other."""
-    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(npy.read_magic(file))
-    if read is None:
+    """(shape, type) of an array that is to be read; () for one whose rows do not lie one after the other, or
+    whose header is none."""
+    reads = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    try:
+        shape, columns_first, kind = reads[npy.read_magic(file)](file)
+    except (ValueError, KeyError):
         return (), np.dtype(object)
-    shape, columns_first, kind = read(file)
     return (() if columns_first else shape), kind
 
 

@@ -226,8 +226,16 @@ class _Layout:
         if missing:
             self.notes.append(f"{name!r}: {missing:,} of {among:,} values missing: {said}")
         empty = -1.0 if name in self.table.categories else 0.0
-        fill(column, self.starts, rule, self.season, where=where, ends=self.ends, empty=empty,
-             called=self.called)  # fmt: skip
+        fill(
+            column,
+            self.starts,
+            rule,
+            self.season,
+            where=where,
+            ends=self.ends,
+            empty=empty,
+            called=self.called,
+        )
 
     def _pieces(self) -> Any:
         return pieces_of(self.starts, self.laid.shape[1])
