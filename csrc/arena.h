@@ -5,10 +5,7 @@
 #include <new>
 #include <vector>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
+#include "pages.h"
 #include "walk.h"
 
 namespace ELMAN_SPACE {
@@ -45,7 +42,7 @@ class Arena {
     }
 
   private:
-    static constexpr int64_t kKept = int64_t{64} << 20, kLeast = int64_t{1} << 18, kLargePage = int64_t{1} << 21;
+    static constexpr int64_t kKept = int64_t{64} << 20, kLeast = int64_t{1} << 18;
     struct Block {
         char* data;
         int64_t bytes;
@@ -65,25 +62,9 @@ class Arena {
 
     void add_block(int64_t bytes) {
         blocks_.reserve(blocks_.size() + 1);
-        const bool large = bytes >= kLargePage;
-        if (large && __builtin_add_overflow(bytes, kLargePage - 1, &bytes)) throw std::bad_alloc();
-        if (large) bytes = bytes / kLargePage * kLargePage;
-        void* data = std::aligned_alloc(static_cast<size_t>(large ? kLargePage : 64), static_cast<size_t>(bytes));
-        if (data == nullptr) throw std::bad_alloc();
-        if (large) ask_for_large_pages(data, bytes);
-        blocks_.push_back({static_cast<char*>(data), bytes});
+        char* data = fresh_pages(bytes);
+        blocks_.push_back({data, bytes});
         total_ += bytes;
-    }
-
-    // Packed weights are read from end to end at every step: in pages of 4 KB, those of a large cell are more pages
-    // than a core remembers the places of.
-    static void ask_for_large_pages(void* data, int64_t bytes) {
-#if defined(__linux__)
-        madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);  // advice: may be declined
-#else
-        (void)data;
-        (void)bytes;
-#endif
     }
 
     void release() {

@@ -1,5 +1,6 @@
 // The Python module: plans for each type of value, instruction sets, threads.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -8,6 +9,7 @@
 #include "bindings.h"
 #include "engine.h"
 #include "isa.h"
+#include "recycled.h"
 #include "team.h"
 
 namespace nb = nanobind;
@@ -22,6 +24,22 @@ nb::dict opcodes() {
     ELMAN_OPCODES(ELMAN_X)
 #undef ELMAN_X
     return names;
+}
+
+// An uninitialised tensor in recycled memory, which it gives back when nothing refers to it any more.
+nb::ndarray<nb::pytorch> empty(const std::vector<size_t>& shape, bool wide) {
+    size_t bytes = wide ? sizeof(double) : sizeof(float);
+    for (size_t size : shape)
+        if (__builtin_mul_overflow(bytes, size, &bytes) || bytes > static_cast<size_t>(INT64_MAX))
+            throw EngineError("shape: the tensor's bytes overflow");
+    auto* memory = new Recycled(take(static_cast<int64_t>(bytes)));
+    nb::capsule owner(memory, [](void* held) noexcept {
+        auto* given = static_cast<Recycled*>(held);
+        give_back(*given);
+        delete given;
+    });
+    return nb::ndarray<nb::pytorch>(memory->data, shape.size(), shape.data(), owner, nullptr,
+                                    wide ? nb::dtype<double>() : nb::dtype<float>());
 }
 
 }  // namespace
@@ -52,6 +70,9 @@ NB_MODULE(_engine, m) {
         "use_isa", [](const std::string& name) { use_isa(name); }, "name"_a,
         "Takes this instruction set from now on.");
     m.def("opcodes", &opcodes, "The number of each instruction, by name.");
+    m.def("empty", &empty, "shape"_a, "wide"_a = false,
+          "An uninitialised tensor of float32, or float64 where wide, in memory that earlier ones have left.");
+    m.def("kept_bytes", &kept_bytes, "Bytes that tensors of `empty` have left for others.");
     m.def(
         "use_team",
         [](uintptr_t fork, uintptr_t size) {

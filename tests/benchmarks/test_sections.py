@@ -151,7 +151,7 @@ def test_the_cost_of_a_step_over_many(context: Context, monkeypatch: pytest.Monk
 
 
 def test_the_peak_is_at_least_what_must_be_kept() -> None:
-    shape = Shape(8, 100, 64, 64)
+    shape = Shape(32, 200, 128, 128)
     output = 4 * shape.batch * shape.time * shape.hidden
     assert memory.peak("fast", "LSTM", shape, 1) > 3 * output  # the output, the gates, the gradient of x
 

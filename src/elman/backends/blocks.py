@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elman.backends import passes
+from elman.backends import native, passes
 from elman.backends.given import Given, sizes_of
 from elman.backends.gradients import Totals
 from elman.backends.tensors import Compiled, Results
@@ -55,7 +55,7 @@ def _backward(
 ) -> list[Tensor | None]:
     """`passes.backward` block by block, from the walk's last to its first."""
     of_sequences, carried = gradients[: len(plans.shown)], list(gradients[len(plans.shown) :])
-    of_x = torch.empty_like(given.x) if with_x else None
+    of_x = native.empty(given.x, *given.x.shape) if with_x else None
     of_initial: list[Tensor | None] = [None] * len(given.states)
     totals = Totals(given, samples)
     ranges = _ranges(given)

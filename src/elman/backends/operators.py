@@ -56,7 +56,8 @@ def _(program, all_states, bf16, leaves, masks, lengths, resets, reverse, low, k
     plans = Compiled.by_key(program, all_states, bf16)
     given = plans.given([*leaves, *masks, lengths, resets], Form(reverse, low))
     count = blocks.count(given) if keep and low else None
-    return Results.empty(plans, sizes_of(plans.program, given), given.x, keep, count).flat(plans)
+    empty = torch.Tensor.new_empty
+    return Results.empty(plans, sizes_of(plans.program, given), given.x, keep, count, empty=empty).flat(plans)
 
 
 @torch.library.custom_op("elman::recurrence_backward", mutates_args=())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
+from elman.backends import native
 from elman.backends.given import Form, Given
 from elman.backends.spans import Spans
 from elman.program import Program
@@ -109,8 +110,9 @@ class Results(NamedTuple):
         keep: bool,
         blocks: int | None = None,
         into: Mapping[str, Tensor] | None = None,
+        empty: Callable[..., Tensor] = native.empty,
     ) -> Results:
-        """Uninitialised tensors; those for the backward pass only with `keep`.
+        """Uninitialised tensors, as `empty` makes them; those for the backward pass only with `keep`.
 
         blocks: their number, with little memory. into: sequences handed out that are there already.
         """
@@ -118,16 +120,16 @@ class Results(NamedTuple):
         states = plans.program.states
         widths = {state.name: sizes[state.width] for state in states}
         names = (*plans.shown, *plans.kept_states) if keep and blocks is None else plans.shown
-        sequences = into or {name: x.new_empty(steps, batch, widths[name]) for name in names}
-        finals = [x.new_empty(batch, width) for width in widths.values()]
+        sequences = into or {name: empty(x, steps, batch, widths[name]) for name in names}
+        finals = [empty(x, batch, width) for width in widths.values()]
         if blocks is not None:
             between: Any = torch.sym_max(blocks - 1, 0)
-            rest = [x.new_empty(between, batch, width) for width in widths.values()]
+            rest = [empty(x, between, batch, width) for width in widths.values()]
             return Results(sequences, finals, None, rest)
         if not keep:
             return Results(sequences, finals, None)
         width = sum(sizes[value.width] for value in plans.derived.saved)
-        return Results(sequences, finals, x.new_empty(steps, batch, width))
+        return Results(sequences, finals, empty(x, steps, batch, width))
 
     def flat(self, plans: Compiled) -> list[Tensor]:
         """As a list: sequences handed out, finals, and what was kept: further sequences and saved values, or
@@ -179,13 +181,13 @@ class Adjoints(NamedTuple):
         sums have not been taken, they are (T, B, ·)."""
         x = given.x
         steps, batch, _ = x.shape
-        stash = {name: x.new_empty(steps, batch, width) for name, width in plan.stashes.items()}
+        stash = {name: native.empty(x, steps, batch, width) for name, width in plan.stashes.items()}
         initial: list[Tensor | None] = [
             None if state is None and rows is None else f.new_empty(rows or batch, f.shape[1])
             for state, f in zip(given.states, finals, strict=True)
         ]
-        sums = x.new_empty((steps, batch, plan.sums) if by_row else (plan.sums,))
-        return Adjoints(stash, sums, initial, x.new_empty(x.shape) if with_x else None)
+        sums = native.empty(x, steps, batch, plan.sums) if by_row else x.new_empty(plan.sums)
+        return Adjoints(stash, sums, initial, native.empty(x, *x.shape) if with_x else None)
 
 
 def adjoint_arrays(
