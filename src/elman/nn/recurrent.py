@@ -321,7 +321,7 @@ class Recurrent(Module):
         names = self._all_weights[layer * (1 + self.bidirectional) + direction]
         parameters = {p: self._parameter(n) for p, n in zip(self._names, names, strict=True)}
         if self.weight_drop > 0.0 and self.training:
-            parameters |= {n: F.dropout(parameters[n], self.weight_drop) for n in self._droppable}
+            parameters |= {n: regularisers.drop(parameters[n], self.weight_drop) for n in self._droppable}
         run = recurrence if self.walker is None else partial(self.walker, layer, direction)
         return run(
             program,

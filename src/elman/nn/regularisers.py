@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from elman.errors import unknown, wrong
@@ -91,24 +90,41 @@ def draw_masks(
     Returns:
         (B, W) for what holds at all steps, (T, B, W) for what changes, by the name of the mask.
     """
-    place: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
     rates = {state.name: rate for state, rate in zip(program.states, zoneout, strict=True)}
     drawn: dict[str, Tensor] = {}
     for mask in program.masks:
         kind, state = purpose(mask)
         row, each = (shape[1], sizes[mask.width]), (*shape, sizes[mask.width])
         if kind == DROP:
-            drawn[mask.name] = F.dropout(torch.ones(each if mode == "step" else row, **place), dropout)
+            drawn[mask.name] = _kept(each if mode == "step" else row, dropout, like)
         elif training:
-            drawn[mask.name] = torch.bernoulli(torch.full(each, rates[state], **place))
+            drawn[mask.name] = (_uniform(each, like) < rates[state]).to(like.dtype)
         else:
-            drawn[mask.name] = torch.full(row, rates[state], **place)
+            drawn[mask.name] = like.new_full(row, rates[state])
     return drawn
+
+
+def drop(values: Tensor, rate: float) -> Tensor:
+    """Each value zeroed with that probability, the others / (1 - rate)."""
+    return values * _kept(values.shape, rate, values)
 
 
 def drop_inputs(x: Tensor, rate: float) -> Tensor:
     """x (T, B, I) with the same features of a sequence zeroed at all its steps, the others / (1 - rate)."""
-    return x * F.dropout(torch.ones(x.shape[1:], dtype=x.dtype, device=x.device), rate)
+    return x * _kept(x.shape[1:], rate, x)
+
+
+def _kept(shape: Sequence[int], rate: float, like: Tensor) -> Tensor:
+    """The mask of inverted dropout: 0 with that probability, else 1 / (1 - rate)."""
+    return (_uniform(shape, like) >= rate).to(like.dtype) / (1.0 - rate)
+
+
+def _uniform(shape: Sequence[int], like: Tensor) -> Tensor:
+    """Numbers in [0, 1), float32.
+
+    On a CPU they and a comparison take a third of the time of `bernoulli`.
+    """
+    return torch.rand(shape, device=like.device, dtype=torch.float32)
 
 
 def recurrent_weights(program: Program) -> frozenset[str]:
