@@ -1,16 +1,18 @@
-"""Sums of two products as one: W x + U h needs no addition where the second product starts from the first.
+"""What a plan computes in one go: sums of two products, and a multiplication with the addition behind it.
 
-Gate by gate, `out = a + b` with a and b from two products, used nowhere else, leaves the Graph: the later
-product starts from the earlier one's result. (For an LSTM that is all four gates, for a GRU two of three.)
+W x + U h needs no addition where the second product starts from the first. Gate by gate, `out = a + b` with a
+and b from two products, used nowhere else, leaves the Graph: the later product starts from the earlier one's
+result. (For an LSTM that is all four gates, for a GRU two of three.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 
 from elman.program.graph import Graph, Instruction, Node, Product, Value, products
+from elman.program.instructions import lookup
 
 
 def fold_sums(graph: Graph, keep: Collection[Value]) -> Graph:
@@ -74,3 +76,30 @@ class _Folding:
         product = self.producers[start]
         assert isinstance(product, Product)
         return product, product.outs.index(start) - gate
+
+
+def fuse_multiplications(graph: Graph, stage: Mapping[Node, int], keep: Collection[Value]) -> Graph:
+    """The Graph with `mul_add` in place of each multiplication that only an addition of the same stage reads.
+
+    Values in `keep` are needed as they are.
+    """
+    producers, consumers = graph.producers(), graph.consumers()
+    fused: dict[Node, Instruction] = {}
+    dropped: set[Node] = set()
+    for node in graph.nodes:
+        if not isinstance(node, Instruction) or node.op.name != "add":
+            continue
+        for product, other in (node.operands, node.operands[::-1]):
+            made = producers.get(product)
+            if (
+                isinstance(made, Instruction)
+                and made.op.name == "mul"
+                and stage[made] == stage[node]
+                and consumers[product] == [node]
+                and product not in keep
+            ):
+                fused[node] = Instruction(lookup("mul_add"), (*made.operands, other), (), node.out)
+                dropped.add(made)
+                break
+    nodes = [fused.get(node, node) for node in graph.nodes if node not in dropped]
+    return Graph(dict(graph.inputs), nodes, dict(graph.outputs))

@@ -74,6 +74,17 @@ _TABLE = (
         cheap=True,
     ),
     Op(
+        "mul_add",  # a * b + c, rounded once where the machine can; plans make it of `mul` and `add`
+        3,
+        lambda m, a, b, c: a * b + c,
+        lambda m, g, y, a, b, c: (g * b, g * a, g),
+        "{0} * {1} + {2}",
+        r"{0} \odot {1} + {2}",
+        1,
+        2,
+        cheap=True,
+    ),
+    Op(
         "div",
         2,
         lambda m, a, b: a / b,

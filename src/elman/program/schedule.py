@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from elman.program.fold import fold_sums
+from elman.program.fold import fold_sums, fuse_multiplications
 from elman.program.graph import Graph, Instruction, Node, Product, Source, Value, reads, results
 from elman.program.instructions import lookup
 
@@ -91,7 +91,8 @@ class Layout:
 def schedule(graph: Graph, plan: Plan, layout: Layout) -> None:
     """Append to `plan` the stages that compute `graph`."""
     keep = {*layout.stores, *(value for value, _ in layout.sums)}
-    _Scheduler(fold_sums(graph, keep), plan, layout).run()
+    folded = fold_sums(graph, keep)
+    _Scheduler(fuse_multiplications(folded, _stage_numbers(folded), keep), plan, layout).run()
 
 
 class _Scheduler:
