@@ -13,8 +13,8 @@ constexpr int64_t kSumEvery = 32;   // rows added in Real before a Sum's partial
 constexpr int64_t kBlock = 256;     // inner dimension that one pass over a panel covers
 constexpr int64_t kOuterDepth = 256;  // rows that one pass over a block of a weight's gradient covers
 constexpr int64_t kBlockRows = 16;  // rows that are worth a product of their own,
-constexpr int64_t kManyBlockRows = 256;  // and where its weight has more values than this
-constexpr int64_t kCachedValues = (int64_t{8} << 20) / sizeof(Real);
+constexpr int64_t kManyBlockRows = 64;  // and where its weight has more values than a core's own cache
+constexpr int64_t kCachedValues = (int64_t{2} << 20) / sizeof(Real);
 constexpr int64_t kAlign = kCacheLine;  // rows and panels start at multiples of so many values (64 bytes)
 
 // One (buffer, side) as the rows of one walk see it. At step k row r stands at
