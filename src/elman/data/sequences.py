@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from elman.data.spilled import Growing, in_rows, is_mapped
 from elman.errors import DataError
 
 PAD = 0  # the token of padding; sequences of numbers are padded with zeros
@@ -33,21 +35,21 @@ class Sequences:
     lengths: Tensor
 
     @classmethod
+    def padded(cls, rows: np.ndarray, lengths: np.ndarray) -> Sequences:
+        """From rows (S + 1, F) or (S + 1,), one sequence after the other and the padding last; not copied."""
+        size = torch.from_numpy(np.array(lengths, dtype=np.int64))
+        return cls(torch.from_numpy(rows), size.cumsum(0) - size, size)
+
+    @classmethod
     def from_dense(cls, array: np.ndarray) -> Sequences:
-        """From (N, T, F) numbers; they become float32."""
-        count, steps, features = array.shape
-        values = torch.zeros(count * steps + 1, features)
-        values[:-1] = torch.from_numpy(np.array(array, dtype=np.float32, order="C").reshape(-1, features))
-        return cls(values, torch.arange(count) * steps, torch.full((count,), steps))
+        """From (N, T, F) numbers; they become float32, and stay on disk if they are mapped from there."""
+        count, steps, _ = array.shape
+        return cls.padded(_kept(array, np.float32), np.full(count, steps))
 
     @classmethod
     def from_flat(cls, flat: np.ndarray, lengths: np.ndarray) -> Sequences:
-        """From (S, F) numbers or (S,) tokens, one sequence after the other."""
-        tokens = flat.ndim == 1
-        data = torch.from_numpy(np.array(flat, dtype=np.int64 if tokens else np.float32, order="C"))
-        size = torch.from_numpy(np.array(lengths, dtype=np.int64))
-        values = torch.cat([data, data.new_full((1, *data.shape[1:]), PAD)])
-        return cls(values, size.cumsum(0) - size, size)
+        """From (S, F) numbers or (S,) tokens, one sequence after the other, likewise."""
+        return cls.padded(_kept(flat, np.int64 if flat.ndim == 1 else np.float32), lengths)
 
     @classmethod
     def from_arrays(cls, arrays: Sequence[np.ndarray], *, name: str = "X") -> Sequences:
@@ -90,6 +92,11 @@ class Sequences:
         index = torch.as_tensor(rows, dtype=torch.int64)
         return Sequences(self.values, self.starts[index], self.lengths[index])
 
+    def cut(self, *, front: int = 0, back: int = 0) -> Sequences:
+        """The sequences without so many of their first and last steps, sharing the values."""
+        stay = (self.lengths - front - back).clamp(min=0)
+        return Sequences(self.values, self.starts + self.lengths.clamp(max=front), stay)
+
     def to(self, device: torch.device) -> Sequences:
         """The same on another device."""
         return Sequences(self.values.to(device), self.starts.to(device), self.lengths.to(device))
@@ -118,6 +125,15 @@ class Sequences:
             return values[starts[0] : ends[-1]], lengths
         step = np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
         return values[np.repeat(starts, lengths) + step], lengths
+
+
+def _kept(array: np.ndarray, kind: Any) -> np.ndarray:
+    """(S + 1, F) of (N, T, F) or (S, F), or (S + 1,) of (S,): its rows, and the padding."""
+    with Growing(kind, on_disk=is_mapped(array)) as kept:
+        for rows in in_rows(array):
+            kept.add(rows)
+        kept.add(np.full((1, *array.shape[1:][-1:]), PAD))
+        return kept.finish()
 
 
 def _gathered(values: Tensor, starts: Tensor, lengths: Tensor | None, steps: int) -> Tensor:
