@@ -15,7 +15,7 @@ from elman.data.examples import Examples
 from elman.data.files import existing, unpacked
 from elman.data.images import steps_of
 from elman.data.sequences import Sequences
-from elman.data.spilled import PIECE, Growing
+from elman.data.spilled import PIECE
 from elman.errors import DataError
 
 
@@ -36,11 +36,11 @@ def read_idx(path: Path, read: str) -> Examples:
         if len(shape) != 3:
             raise DataError(f"{path}: expected images (count, rows, columns), got the shape {shape}.")
         _, steps, features = steps_of(np.empty((0, *shape[1:])), read).shape
-        with Growing(np.float32) as kept:
-            for images in _items(file, shape, str(path)):
-                kept.add(steps_of(images, read).reshape(-1, features).astype(np.float32) / np.float32(255))
-            kept.add(np.zeros((1, features)))
-            inputs = Sequences.padded(kept.finish(), np.full(shape[0], steps))
+        pieces = (
+            steps_of(images, read).reshape(-1, features).astype(np.float32) / np.float32(255)
+            for images in _items(file, shape, str(path))
+        )
+        inputs = Sequences.from_pieces(pieces, np.full(shape[0], steps))
     beside = path.with_name(path.name.replace("-images-idx3-", "-labels-idx1-"))
     labels = None
     if beside.is_file():

@@ -5,7 +5,7 @@ Dimensions: T steps, B sequences of a batch, N sequences in all, F features, S =
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elman.data.spilled import Growing, in_rows, is_mapped
+from elman.data.spilled import PIECE, Growing, in_rows, is_mapped
+from elman.data.step_places import places_of
 from elman.errors import DataError
 
 PAD = 0  # the token of padding; sequences of numbers are padded with zeros
@@ -35,21 +36,40 @@ class Sequences:
     lengths: Tensor
 
     @classmethod
-    def padded(cls, rows: np.ndarray, lengths: np.ndarray) -> Sequences:
+    def padded(cls, rows: np.ndarray, lengths: np.ndarray | Sequence[int]) -> Sequences:
         """From rows (S + 1, F) or (S + 1,), one sequence after the other and the padding last; not copied."""
         size = torch.from_numpy(np.array(lengths, dtype=np.int64))
         return cls(torch.from_numpy(rows), size.cumsum(0) - size, size)
 
     @classmethod
+    def from_pieces(
+        cls,
+        pieces: Iterable[np.ndarray],
+        lengths: np.ndarray | Sequence[int],
+        kind: Any = np.float32,
+        *,
+        on_disk: bool | None = None,
+    ) -> Sequences:
+        """From some rows (n, F) or tokens (n,) at a time; `on_disk` is that of `Growing`.
+
+        lengths: looked at when all pieces have come.
+        """
+        with Growing(kind, on_disk=on_disk) as kept:
+            for rows in pieces:
+                kept.add(rows)
+            return cls.padded(kept.finish(pad=True), lengths)
+
+    @classmethod
     def from_dense(cls, array: np.ndarray) -> Sequences:
-        """From (N, T, F) numbers; they become float32, and stay on disk if they are mapped from there."""
+        """From (N, T, F) numbers; they become float32, on disk if that is where the array is mapped from."""
         count, steps, _ = array.shape
-        return cls.padded(_kept(array, np.float32), np.full(count, steps))
+        return cls.from_pieces(in_rows(array), np.full(count, steps), on_disk=is_mapped(array))
 
     @classmethod
     def from_flat(cls, flat: np.ndarray, lengths: np.ndarray) -> Sequences:
         """From (S, F) numbers or (S,) tokens, one sequence after the other, likewise."""
-        return cls.padded(_kept(flat, np.int64 if flat.ndim == 1 else np.float32), lengths)
+        kind = np.int64 if flat.ndim == 1 else np.float32
+        return cls.from_pieces(in_rows(flat), lengths, kind, on_disk=is_mapped(flat))
 
     @classmethod
     def from_arrays(cls, arrays: Sequence[np.ndarray], *, name: str = "X") -> Sequences:
@@ -71,6 +91,20 @@ class Sequences:
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        """(T_i, F), or (T_i,) of tokens."""
+        start = int(self.starts[row])
+        return self.values[start : start + int(self.lengths[row])].numpy()
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[row] for row in range(len(self)))
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The steps of all sequences in order, some (n, F) at a time."""
+        values = self.values.numpy()
+        most = max(PIECE // max(values[:1].nbytes, 1), 1)
+        return (values[place] for place in places_of(self.starts.numpy(), self.lengths.numpy(), most))
 
     @property
     def features(self) -> int:
@@ -125,15 +159,6 @@ class Sequences:
             return values[starts[0] : ends[-1]], lengths
         step = np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
         return values[np.repeat(starts, lengths) + step], lengths
-
-
-def _kept(array: np.ndarray, kind: Any) -> np.ndarray:
-    """(S + 1, F) of (N, T, F) or (S, F), or (S + 1,) of (S,): its rows, and the padding."""
-    with Growing(kind, on_disk=is_mapped(array)) as kept:
-        for rows in in_rows(array):
-            kept.add(rows)
-        kept.add(np.full((1, *array.shape[1:][-1:]), PAD))
-        return kept.finish()
 
 
 def _gathered(values: Tensor, starts: Tensor, lengths: Tensor | None, steps: int) -> Tensor:

@@ -54,10 +54,13 @@ class Growing:
         if self._file is not None:
             parts, self._parts = self._parts, []
             with _said():
-                self._file.writelines(part.data for part in parts)
+                self._file.writelines(part.tobytes() for part in parts)
 
-    def finish(self) -> np.ndarray:
-        """All rows; (0, …) of none, or (0, 1) where nothing was ever added."""
+    def finish(self, *, pad: bool = False) -> np.ndarray:
+        """All rows, and with `pad` one of zeros behind them; (0, …) of none, or (0, 1) where nothing was ever
+        added."""
+        if pad:
+            self.add(np.zeros((1, *self._tail), dtype=self.kind))
         if self._file is None:
             parts, self._parts = self._parts, []
             if not parts:
@@ -71,15 +74,16 @@ class Growing:
             return np.asarray(np.memmap(self._file, self.kind, mode="c").reshape(-1, *self._tail))
 
 
-def spilled(pieces: Iterable[np.ndarray], kind: Any = np.float32) -> np.ndarray:
-    """Arrays (n, F) of numbers, the same F, or (n,), as one array on disk (S, F) or (S,); none give (0, 1).
+def spilled(pieces: Iterable[np.ndarray], kind: Any = np.float32, *, pad: bool = False) -> np.ndarray:
+    """Arrays (n, …) of numbers, the same …, as one on disk, and with `pad` a row of zeros behind them; see
+    `Growing.finish`.
 
     Raises `DataError` where there is no room in the cache.
     """
     with Growing(kind, on_disk=True) as rows:
         for piece in pieces:
             rows.add(piece)
-        return rows.finish()
+        return rows.finish(pad=pad)
 
 
 def in_pieces(array: np.ndarray) -> Iterator[np.ndarray]:
@@ -107,11 +111,15 @@ def is_mapped(array: np.ndarray) -> bool:
     return isinstance(held, mmap.mmap)
 
 
-def room(shape: tuple[int, ...], kind: Any, *, on_disk: bool) -> np.ndarray:
+def room(shape: tuple[int, ...], kind: Any, *, on_disk: bool | None = None) -> np.ndarray:
     """An array to be filled in any order, of no content yet; on disk it can be larger than memory.
+
+    on_disk: None: if it is `LARGE`.
 
     Raises `DataError` where there is no room in the cache.
     """
+    if on_disk is None:
+        on_disk = math.prod(shape) * np.dtype(kind).itemsize >= LARGE
     if not on_disk or 0 in shape:
         return np.empty(shape, dtype=kind)
     with _said(), _nameless() as file:

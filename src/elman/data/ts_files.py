@@ -78,8 +78,7 @@ def parse_ts(pieces: Iterable[bytes], source: str, *, labelled: bool = True) -> 
             labels.append(sys.intern(label))
         if not lengths:
             raise DataError(f"{source}: expected at least one case after @data, got none.")
-        kept.add(np.zeros((1, header.channels or 1)))
-        cases = Sequences.padded(kept.finish(), np.array(lengths))
+        cases = Sequences.padded(kept.finish(pad=True), lengths)
     named = labels_from_texts(labels) if header.answered else None
     if named is not None and header.target:
         named = named.astype(np.float64)
