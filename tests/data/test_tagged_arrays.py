@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elman.data import Sequences, npz, spilled
+from elman.data import Sequences, npz, sequences, spilled
 from elman.data.steps import Steps
 from elman.data.tagged import to_next
 from elman.data.tagged_arrays import read_tagged_npz
@@ -76,7 +76,7 @@ def test_each_form(form: str, large: bool, tmp_path: Path, monkeypatch: pytest.M
     np.savez_compressed(path, **held)
     if large:
         monkeypatch.setattr(npz, "LARGE", 0)
-        for module in (npz, spilled):
+        for module in (npz, spilled, sequences):
             monkeypatch.setattr(module, "PIECE", 500)
     data = read_tagged_npz(path)
     assert [row.tolist() for row in data.inputs] == expected(
@@ -107,7 +107,7 @@ def test_a_large_file_is_not_held_in_memory(
         x, y = np.asfortranarray(x), np.asfortranarray(y)
     path, steps = tmp_path / "tagged.npz", 2_000 * 60 * 7
     np.savez(path, X=x, y=y)
-    for module in (npz, spilled):
+    for module in (npz, spilled, sequences):
         monkeypatch.setattr(module, "PIECE", 1 << 16)
     peaks = []
     for large in (1 << 40, 0):
@@ -165,7 +165,7 @@ def test_what_does_not_fit(
 def test_a_label_late_in_the_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, odd = tmp_path / "tagged.npz", ROLLS.copy()
     odd[50, 1, 2] = 7  # a sequence of two steps
-    for module in (npz, spilled):
+    for module in (npz, spilled, sequences):
         monkeypatch.setattr(module, "PIECE", 100)
     for large in (1 << 40, 0):
         monkeypatch.setattr(npz, "LARGE", large)

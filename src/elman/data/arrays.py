@@ -152,7 +152,7 @@ def _with_lengths(x: np.ndarray, lengths: np.ndarray, name: str) -> Sequences:
     _check_with_lengths(x.shape, lengths, name)
     if x.ndim == 2:
         return Sequences.from_flat(x, lengths)
-    return Sequences.from_pieces(meant(x, lengths), lengths, on_disk=is_mapped(x))
+    return Sequences.from_pieces(meant(x, lengths), lengths, on_disk=is_mapped(x) or None)
 
 
 def meant(rows: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:

@@ -61,15 +61,15 @@ class Sequences:
 
     @classmethod
     def from_dense(cls, array: np.ndarray) -> Sequences:
-        """From (N, T, F) numbers; they become float32, on disk if that is where the array is mapped from."""
+        """From (N, T, F) numbers; they become float32, on disk if they are large or mapped from there."""
         count, steps, _ = array.shape
-        return cls.from_pieces(in_rows(array), np.full(count, steps), on_disk=is_mapped(array))
+        return cls.from_pieces(in_rows(array), np.full(count, steps), on_disk=is_mapped(array) or None)
 
     @classmethod
     def from_flat(cls, flat: np.ndarray, lengths: np.ndarray) -> Sequences:
         """From (S, F) numbers or (S,) tokens, one sequence after the other, likewise."""
         kind = np.int64 if flat.ndim == 1 else np.float32
-        return cls.from_pieces(in_rows(flat), lengths, kind, on_disk=is_mapped(flat))
+        return cls.from_pieces(in_rows(flat), lengths, kind, on_disk=is_mapped(flat) or None)
 
     @classmethod
     def from_arrays(cls, arrays: Sequence[np.ndarray], *, name: str = "X") -> Sequences:
