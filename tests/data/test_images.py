@@ -1,8 +1,7 @@
-"""Images by rows or columns, from folders, IDX files and arrays."""
+"""Images by rows or columns, from folders and arrays."""
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from elman.data.columns import Columns
 from elman.data.folders import FileSettings
-from elman.data.images import parse_idx, steps_of
+from elman.data.images import steps_of
 from elman.data.sequences import Sequences
 from elman.data.source import read_source
 from elman.errors import ArgumentError, DataError
@@ -82,30 +81,6 @@ def test_bad_images(folder: Path) -> None:
     assert splits.notes[1].startswith(f"skipped 2 bad files of 9: {folder}/digit 0/9.png: expected an image")
 
 
-def test_idx_files(tmp_path: Path) -> None:
-    shape = np.array(PIXELS.shape, ">i4").tobytes()
-    for part, prefix in (("train", slice(0, 6)), ("t10k", slice(6, 8))):
-        images, labels = PIXELS[prefix], LABELS[prefix].astype(np.uint8)
-        shape = np.array(images.shape, ">i4").tobytes()
-        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(
-            gzip.compress(b"\0\0\x08\x03" + shape + images.tobytes())
-        )
-        size = np.array([len(labels)], ">i4").tobytes()
-        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + size + labels.tobytes())
-    (tmp_path / "train-labels-idx1-ubyte").rename(tmp_path / "train-labels-idx1-ubyte.x")
-    alone = read_source(str(tmp_path / "train-images-idx3-ubyte.gz"), Columns(), labelled=False)
-    assert alone.train.labels is None
-    packed = tmp_path / "train-labels-idx1-ubyte.gz"
-    packed.write_bytes(gzip.compress((tmp_path / "train-labels-idx1-ubyte.x").read_bytes()))
-    plain = tmp_path / "t10k-labels-idx1-ubyte"
-    plain.with_suffix(".gz").write_bytes(gzip.compress(plain.read_bytes()))
-    splits = read_source(str(tmp_path), Columns())
-    assert list(splits.parts()) == ["train", "test"]
-    np.testing.assert_allclose(steps(splits.train.inputs), PIXELS[:6] / 255, atol=1e-6)
-    assert splits.train.labels is not None
-    assert splits.train.labels.tolist() == LABELS[:6].tolist()
-
-
 def test_arrays_of_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", X=PIXELS, y=LABELS)
     splits = read_source(str(tmp_path / "data.npz"), Columns(), FileSettings(read="columns"))
@@ -113,10 +88,3 @@ def test_arrays_of_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "colour.npz", X=np.stack([PIXELS] * 3, axis=-1), y=LABELS)
     splits = read_source(str(tmp_path / "colour.npz"), Columns())
     assert steps(splits.train.inputs).shape == (8, 8, 24)
-
-
-def test_a_damaged_idx_file() -> None:
-    with pytest.raises(DataError, match="here: expected 3 sizes of 4 bytes at its start, got a shorter file"):
-        parse_idx(b"\0\0\x08\3\0\0\0\1\0\0", "here")
-    with pytest.raises(DataError, match="here: expected 6 bytes of data, got 5"):
-        parse_idx(b"\0\0\x08\x01\0\0\0\x06hello", "here")

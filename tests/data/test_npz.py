@@ -12,7 +12,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from elman.data import Examples, Sequences, npz
+from elman.data import Examples, Sequences, npz, spilled
 from elman.data.arrays import read_npz
 from elman.errors import DataError
 
@@ -34,6 +34,11 @@ def inputs_of(examples: Examples) -> Sequences:
     return examples.inputs
 
 
+def small_pieces(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    for module in (npz, spilled):
+        monkeypatch.setattr(module, "PIECE", size)
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_large_array_is_read_as_a_small_one(
@@ -43,7 +48,7 @@ def test_a_large_array_is_read_as_a_small_one(
     save(path, **FORMS[form])
     small = read_npz(path)
     monkeypatch.setattr(npz, "LARGE", 0)
-    monkeypatch.setattr(npz, "PIECE", 1_000)
+    small_pieces(monkeypatch, 1_000)
     large = read_npz(path)
     if small.labels is not None:
         assert large.labels is not None
@@ -54,18 +59,27 @@ def test_a_large_array_is_read_as_a_small_one(
         assert mine is None or torch.equal(mine, theirs)
 
 
-def test_a_large_array_is_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "digits.npz"
-    np.savez(path, X=np.tile(IMAGES, (100, 1, 1)), y=np.tile(LABELS, 100))  # 15 MB
+@pytest.mark.parametrize("form", ["dense", "one long sequence", "columns first", "in colour by columns"])
+def test_a_large_array_is_not_held_in_memory(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, images = tmp_path / "digits.npz", np.tile(IMAGES, (100, 1, 1))  # 15 MB
+    read = "columns" if form.endswith("columns") else "rows"
+    held: dict[str, Any] = {"X": np.asfortranarray(images) if form == "columns first" else images}
+    if form == "one long sequence":
+        held = {"X": images.reshape(1, -1, 8)}
+    if form.startswith("in colour"):
+        held = {"X": images.reshape(-1, 8, 4, 2)}
+    np.savez(path, **held)
+    small_pieces(monkeypatch, 1 << 18)
     peaks = {}
     for large in (1 << 40, 0):
         monkeypatch.setattr(npz, "LARGE", large)
-        monkeypatch.setattr(npz, "PIECE", 1 << 18)
         tracemalloc.start()
-        examples = read_npz(path)
+        examples = read_npz(path, read)
         peaks[large] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert len(examples) == 30_000
+        assert len(examples) == len(held["X"])
     assert peaks[0] < 2 << 20 < 15 << 20 < peaks[1 << 40]
 
 

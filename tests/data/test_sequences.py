@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from elman.data import sequences, spilled
 from elman.data.sequences import Sequences, _gathered, _gathered_there
 from elman.errors import DataError
 
@@ -101,3 +102,29 @@ def test_a_flat_row_is_named() -> None:
     with pytest.raises(DataError) as error:
         Sequences.from_arrays([np.zeros((2, 3)), np.zeros(2)])
     assert str(error.value) == "X: expected an array (steps, features) in row 1, got shape (2,)."
+
+
+@pytest.mark.parametrize(("front", "back"), [(0, 1), (1, 0), (2, 3), (20, 0)])
+def test_sequences_without_their_ends(front: int, back: int) -> None:
+    rows = ragged([4, 1, 0, 7, 7])
+    order = [3, 0, 2, 1]
+    cut = Sequences.from_arrays(rows).select(np.array(order)).cut(front=front, back=back)
+    for mine, row in zip(cut, order, strict=True):
+        np.testing.assert_array_equal(mine, rows[row][front : max(len(rows[row]) - back, front)])
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("size", [1, 100, 1 << 20])
+def test_all_steps_come_in_pieces(size: int, large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (sequences, spilled):
+        monkeypatch.setattr(module, "PIECE", size)
+    if large:
+        monkeypatch.setattr(spilled, "LARGE", 0)
+    rows, order = ragged([4, 1, 0, 40, 7]), [3, 0, 2, 4, 1]
+    every = Sequences.from_flat(np.concatenate(rows), np.array([len(row) for row in rows]))
+    for given, wanted in ((every, rows), (every.select(np.array(order)), [rows[row] for row in order])):
+        blocks = list(given.blocks())
+        np.testing.assert_array_equal(np.concatenate(blocks), np.concatenate(wanted))
+        assert max(block.nbytes for block in blocks) <= max(size, 12)
+    dense = np.arange(60).reshape(5, 4, 3)
+    np.testing.assert_array_equal(np.stack(list(Sequences.from_dense(dense))), dense)

@@ -1,4 +1,4 @@
-"""Long tables with labels for steps, event logs, and arrays in .npz files."""
+"""Long tables with labels for steps, and event logs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from elman.data import Sequences, row_order, table_files
-from elman.data.tagged import StepColumns, Tagged, hold_out_sequences, rolled, to_next
-from elman.data.tagged_arrays import read_tagged_npz, tagged_of
+from elman.data.tagged import StepColumns, Tagged, hold_out_sequences, to_next
+from elman.data.tagged_arrays import tagged_of
 from elman.data.tagged_source import read_tagged, together
 from elman.data.tagged_tables import read_steps
 from elman.errors import DataError
@@ -34,7 +34,7 @@ def read(folder: Path, content: str, *, labelled: bool = True, **columns: str) -
 
 def values(data: Tagged) -> list[list[list[float]]]:
     assert isinstance(data.inputs, Sequences)
-    return [row.tolist() for row in rolled(data.inputs)]
+    return [row.tolist() for row in data.inputs]
 
 
 def test_a_long_table(tmp_path: Path) -> None:
@@ -153,24 +153,6 @@ def test_errors(tmp_path: Path, content: str, columns: dict[str, str], message: 
     with pytest.raises(DataError) as error:
         read(tmp_path, content, **columns)
     assert str(error.value).startswith(f"{tmp_path / 'table.csv'}: {message}")
-
-
-def test_an_npz_file(tmp_path: Path) -> None:
-    x, y = np.arange(10.0).reshape(5, 2), np.array([0, 1, 1, 0, 2])
-    np.savez(tmp_path / "a.npz", X=x, y=y, lengths=[3, 2])
-    data = read_tagged_npz(tmp_path / "a.npz")
-    assert values(data) == [[[0, 1], [2, 3], [4, 5]], [[6, 7], [8, 9]]]
-    assert data.labels is not None
-    assert [row.tolist() for row in data.labels] == [[0, 1, 1], [0, 2]]
-    roll = np.eye(2)[[0, 1, 0, 1]].reshape(2, 2, 2)
-    np.savez(tmp_path / "b.npz", X=roll, y=roll, names=["low", "high"])
-    data = read_tagged_npz(tmp_path / "b.npz")
-    assert data.names == ("low", "high")
-    assert data.labels is not None
-    assert data.labels[1].tolist() == [[1, 0], [0, 1]]
-    np.savez(tmp_path / "c.npz", X=roll, y=roll, names=["low"])
-    with pytest.raises(DataError, match="expected 2 names, one for each label, got 1"):
-        read_tagged_npz(tmp_path / "c.npz")
 
 
 def test_a_folder_with_parts_in_the_names_of_its_files(tmp_path: Path) -> None:

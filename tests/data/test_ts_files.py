@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from elman.data import spilled, table_files
 from elman.data.sequences import Sequences
 from elman.data.ts_files import parse_ts, read_ts
 from elman.errors import DataError
@@ -16,7 +19,7 @@ CASES = "1,2,3:4,5,6:up\n\n0.5,?:-1,1e-3:down\n"
 
 
 def test_ragged_cases() -> None:
-    examples = parse_ts((HEADER + CASES).encode(), "two.ts")
+    examples = parse_ts([(HEADER + CASES).encode()], "two.ts")
     assert isinstance(examples.inputs, Sequences)
     assert examples.inputs.lengths.tolist() == [3, 2]
     wanted = [[1, 4], [2, 5], [3, 6], [0.5, -1], [np.nan, 1e-3]]
@@ -73,13 +76,71 @@ def test_ragged_cases() -> None:
 )
 def test_what_is_broken_is_named(content: str, expected: str) -> None:
     with pytest.raises(DataError) as error:
-        parse_ts(content.encode(), "two.ts")
+        parse_ts([content.encode()], "two.ts")
     assert str(error.value) == f"two.ts: {expected}"
 
 
 def test_without_labels_for_prediction() -> None:
     content = b"@dimensions 1\n@classLabel false\n@data\n1,2,3\n"
-    assert parse_ts(content, "one.ts", labelled=False).labels is None
+    assert parse_ts([content], "one.ts", labelled=False).labels is None
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All data are large, and read a line or two at a time."""
+    monkeypatch.setattr(spilled, "LARGE", 0)
+    monkeypatch.setattr(table_files, "PIECE", 40)
+
+
+@pytest.mark.parametrize("ending", [".ts", ".ts.gz"])
+def test_many_cases_are_read_as_few(ending: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    path, content = tmp_path / f"two{ending}", HEADER + CASES + "1,2:3,4:up\r\n" * 7
+    path.write_bytes(gzip.compress(content.encode()) if ending == ".ts.gz" else content.encode())
+    few = read_ts(path)
+    request.getfixturevalue("large")
+    many = read_ts(path)
+    assert isinstance(few.inputs, Sequences)
+    assert isinstance(many.inputs, Sequences)
+    assert few.labels is not None
+    assert many.labels is not None
+    assert many.labels.tolist() == few.labels.tolist() == ["up", "down", *["up"] * 7]
+    assert many.first_row == few.first_row == 7
+    assert many.inputs.lengths.tolist() == few.inputs.lengths.tolist() == [3, 2, *[2] * 7]
+    np.testing.assert_array_equal(many.inputs.values, few.inputs.values)
+    assert not many.inputs.values[-1].any()
+
+
+def test_many_cases_are_not_held_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, case = tmp_path / "two.ts.gz", ",".join(map(str, range(500)))
+    path.write_bytes(gzip.compress((HEADER + f"{case}:{case}:up\n" * 2_000).encode()))  # 8 MB of numbers
+    monkeypatch.setattr(table_files, "PIECE", 1 << 16)
+    peaks = []
+    for large in (1 << 40, 1 << 20):
+        monkeypatch.setattr(spilled, "LARGE", large)
+        tracemalloc.start()
+        assert len(read_ts(path)) == 2_000
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 4 << 20 < 8_000_000 < peaks[0]
+
+
+@pytest.mark.usefixtures("large")
+def test_what_is_broken_in_many_cases_is_named(tmp_path: Path) -> None:
+    path, content = tmp_path / "two.ts", (HEADER + CASES + "1,2:3,4:up\n" * 7).encode()
+    path.write_bytes(content + "5,é:6,7:up\n".encode("latin1"))
+    with pytest.raises(DataError) as error:
+        read_ts(path)
+    assert str(error.value) == (
+        f"{path}: expected UTF-8 text, got the byte 0xe9 in line 17 (byte {len(content) + 2} of the file). "
+        "Convert it first, e.g. iconv -f latin1 -t utf-8."
+    )
+    path.write_bytes(content + b"1,2,3:4,5:up\n")
+    with pytest.raises(DataError, match=r"line 17: expected 3 values in every channel, got 2 in channel 2"):
+        read_ts(path)
+    packed = path.with_suffix(".ts.gz")
+    packed.write_bytes(gzip.compress(content)[:-10])
+    with pytest.raises(DataError, match=r"two.ts.gz: expected a gzip file, got a truncated or damaged one"):
+        read_ts(packed)
 
 
 @pytest.mark.data

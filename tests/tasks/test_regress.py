@@ -202,11 +202,11 @@ def test_classes_are_for_another_task() -> None:
 def test_regressions_of_the_archive() -> None:
     """The format of the time series regression archive: a number stands last."""
     head = "@problemName P\n@univariate true\n@classLabel false\n@targetLabel true\n@data\n"
-    read = parse_ts((head + "1,2,3:4.5\n2,3,4:6\n").encode(), "p.ts")
+    read = parse_ts([(head + "1,2,3:4.5\n2,3,4:6\n").encode()], "p.ts")
     assert read.labels is not None
     assert read.labels.tolist() == [4.5, 6.0]
     with pytest.raises(DataError, match=r"p\.ts: line 7: expected a number at the end, .* got 'x'"):
-        parse_ts((head + "1,2,3:4.5\n2,3,4:x\n").encode(), "p.ts")
+        parse_ts([(head + "1,2,3:4.5\n2,3,4:x\n").encode()], "p.ts")
 
 
 @pytest.mark.data

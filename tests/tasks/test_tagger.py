@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from elman.data.named_tagged import jsb, ud_ewt
-from elman.data.tagged import Tagged, rolled, to_next
+from elman.data.tagged import Tagged, to_next
 from elman.data.tagged_arrays import tagged_of
 from elman.errors import ArgumentError, DataError
 from elman.estimators import Tagger, load
@@ -67,7 +67,7 @@ def test_it_learns_the_next_notes_of_chorales() -> None:
     splits = jsb()
     assert splits.test is not None
     train, test = sliced(splits.train, 60), sliced(splits.test, 20)
-    x, new = rolled(train.inputs), rolled(test.inputs)  # type: ignore[arg-type]
+    x, new = list(train.inputs), list(test.inputs)
     model = Tagger(hidden_size=64, epochs=25, batch_size=4, learning_rate=0.01, dropout=0.2).fit(x)
     assert model.model_.about["options"]["target"] == "next"
     assert model.model_.about["options"]["decoder"] == "sigmoid"

@@ -5,19 +5,19 @@ Dimensions: N sequences, T steps, F features, S = sum of all lengths.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from elman.data.checks import check_lengths
 from elman.data.examples import Examples
 from elman.data.files import existing
 from elman.data.images import steps_of
-from elman.data.npz import large_rows, load_arrays
+from elman.data.npz import load_arrays
 from elman.data.sequences import Sequences
+from elman.data.spilled import in_pieces, is_mapped, spilled
 from elman.errors import DataError
 
 
@@ -31,36 +31,31 @@ def read_npz(path: Path, read: str = "rows") -> Examples:
 
     Raises `DataError` for any other content.
     """
-    arrays = load_arrays(existing(path), lambda name: name != "X")
-    dimensions = (2, 3) if "lengths" in arrays else (3,)
-    large = large_rows(path, "X", dimensions) if read == "rows" else None
-    if large is not None:
-        inputs = _mapped(*large, arrays.get("lengths"), f"{path}: X")
-        return Examples(inputs, _labels(arrays, len(inputs), path), str(path))
-    arrays |= load_arrays(path, lambda name: name == "X")
+    arrays = arrays_of(path)
+    x = arrays["X"]
+    if x.ndim == 4 or (x.ndim == 3 and read != "rows"):
+        x = _steps_of(x, read)
+    inputs = sequences_of(x, lengths=arrays.get("lengths"), name=f"{path}: X")
+    labels = labels_of(arrays["y"], len(inputs), source=f"{path}: y") if "y" in arrays else None
+    return Examples(inputs, labels, str(path))
+
+
+def arrays_of(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file by name; raises `DataError` where there is no X among them."""
+    arrays = load_arrays(existing(path))
     if "X" not in arrays:
         held = ", ".join(sorted(arrays)) or "nothing"
         raise DataError(
             f"{path}: expected the arrays X and y, got {held}. Save with numpy.savez(file, X=X, y=y)."
         )
-    x = arrays["X"]
-    if x.ndim == 4 or (x.ndim == 3 and read != "rows"):
-        x = steps_of(x, read)
-    inputs = sequences_of(x, lengths=arrays.get("lengths"), name=f"{path}: X")
-    return Examples(inputs, _labels(arrays, len(inputs), path), str(path))
+    return arrays
 
 
-def _labels(arrays: dict[str, np.ndarray], count: int, path: Path) -> np.ndarray | None:
-    return labels_of(arrays["y"], count, source=f"{path}: y") if "y" in arrays else None
-
-
-def _mapped(rows: np.ndarray, shape: tuple[int, ...], lengths: np.ndarray | None, name: str) -> Sequences:
-    """Sequences of rows (S + 1, F) on disk, of an array of that shape."""
-    given = np.full(shape[0], shape[1]) if lengths is None else _whole(lengths, name)
-    _check_with_lengths(shape, given, name)
-    counts = torch.from_numpy(given)
-    starts = counts.cumsum(0) - counts if len(shape) == 2 else torch.arange(shape[0]) * shape[1]
-    return Sequences(torch.from_numpy(rows), starts, counts)
+def _steps_of(images: np.ndarray, read: str) -> np.ndarray:
+    """`steps_of`, on disk where the images are mapped from there."""
+    if not is_mapped(images):
+        return steps_of(images, read)
+    return spilled((steps_of(piece, read) for piece in in_pieces(images)), images.dtype)
 
 
 def examples_of(x: Any, y: Any = None, *, source: str = "X") -> Examples:
@@ -157,7 +152,19 @@ def _with_lengths(x: np.ndarray, lengths: np.ndarray, name: str) -> Sequences:
     _check_with_lengths(x.shape, lengths, name)
     if x.ndim == 2:
         return Sequences.from_flat(x, lengths)
-    return Sequences.from_arrays([row[:length] for row, length in zip(x, lengths, strict=True)], name=name)
+    return Sequences.from_pieces(meant(x, lengths), lengths, on_disk=is_mapped(x) or None)
+
+
+def meant(rows: np.ndarray, lengths: np.ndarray) -> Iterator[np.ndarray]:
+    """The first steps of each row of (N, T, …), as many as its length says: some (n, …) at a time."""
+    begin = 0
+    for piece in in_pieces(rows):
+        own = lengths[begin : begin + len(piece)]
+        if len(piece) == 1:  # maybe more than a piece should be
+            yield from in_pieces(piece[0, : own[0]])
+        else:
+            yield piece[np.arange(rows.shape[1]) < own[:, None]]
+        begin += len(piece)
 
 
 def _check_with_lengths(shape: tuple[int, ...], lengths: np.ndarray, name: str) -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import torch
 
 from elman.data.placing import put_in_place
 from elman.data.remote import cache_folder
@@ -145,11 +144,10 @@ def _write(
 
 
 def _open(folder: Path, about: dict[str, Any]) -> Stored:
-    lengths = torch.tensor(about["lengths"], dtype=torch.int64)
-    shape = (int(lengths.sum()) + 1, about["features"])
+    shape = (sum(about["lengths"]) + 1, about["features"])
     # copy-on-write: nothing is ever written, and torch wants memory that could be
-    values = torch.from_numpy(np.memmap(folder / "values.f32", np.float32, mode="c", shape=shape))
-    sequences = Sequences(values, lengths.cumsum(0) - lengths, lengths)
+    values = np.asarray(np.memmap(folder / "values.f32", np.float32, mode="c", shape=shape))
+    sequences = Sequences.padded(values, about["lengths"])
     return Stored(sequences, np.array(about["kept"], dtype=np.int64), tuple(about["skipped"]))
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 import gzip
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from elman.errors import DataError
 
@@ -25,13 +28,19 @@ def existing(path: Path, *, what: str = "data") -> Path:
     raise DataError(f"{what}: expected a file, got '{path}', which does not exist.{hint}")
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a file, unpacked if its name ends in .gz."""
-    content = path.read_bytes()
+@contextmanager
+def unpacked(path: Path) -> Iterator[BinaryIO]:
+    """The content of a file, open for reading, unpacked if its name ends in .gz.
+
+    Raises `DataError` where reading it finds that it is truncated or damaged.
+    """
     if path.suffix != ".gz":
-        return content
+        with open(path, "rb") as file:
+            yield file
+        return
     try:
-        return gzip.decompress(content)
+        with gzip.open(path) as file:
+            yield cast(BinaryIO, file)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: expected a gzip file, got a truncated or damaged one ({error}).") from None
 

@@ -1,22 +1,18 @@
-"""Images as sequences of their rows or columns: IDX files, arrays, and files through Pillow.
+"""Images as sequences of their rows or columns: arrays, and files through Pillow.
 
 Dimensions: N images, R rows, C columns, B bands (1 for grey, 3 for colour).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from elman.data.checks import check_lengths
-from elman.data.examples import Examples
 from elman.data.feature_store import Item, Stored, stored
-from elman.data.files import existing, read_bytes
-from elman.data.sequences import Sequences
 from elman.errors import DataError, unknown
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
@@ -35,7 +31,8 @@ def steps_of(images: np.ndarray, read: str) -> np.ndarray:
         images = images[..., None]
     if read == "columns":
         images = images.swapaxes(1, 2)
-    return images.reshape(len(images), images.shape[1], -1)
+    count, steps, *pixel = images.shape
+    return images.reshape(count, steps, math.prod(pixel))
 
 
 def read_images(
@@ -86,42 +83,3 @@ def pixels(file: BinaryIO, name: str) -> np.ndarray:
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{name}: expected an image, got a damaged or different file ({error}).") from None
     return values if values.ndim == 3 else values[..., None]
-
-
-def is_idx(path: Path) -> bool:
-    """Whether a file is one of images by its name, such as train-images-idx3-ubyte.gz."""
-    return path.name.endswith(("-images-idx3-ubyte", "-images-idx3-ubyte.gz"))
-
-
-def read_idx(path: Path, read: str) -> Examples:
-    """Images of an IDX file, pixels in 0 to 1, with the labels of the file beside it where there is one.
-
-    Its name is that of the images, with labels-idx1 in place of images-idx3. Raises `DataError` if one of
-    them is damaged or they are not of the same number.
-    """
-    images = parse_idx(read_bytes(existing(path)), str(path))
-    if images.ndim != 3:
-        raise DataError(f"{path}: expected images (count, rows, columns), got the shape {images.shape}.")
-    beside = path.with_name(path.name.replace("-images-idx3-", "-labels-idx1-"))
-    labels = None
-    if beside.is_file():
-        labels = parse_idx(read_bytes(beside), str(beside)).astype(np.int64)
-        check_lengths(len(images), len(labels), str(beside))
-    steps = steps_of(images.astype(np.float32) / np.float32(255), read)
-    return Examples(Sequences.from_dense(steps), labels, str(path))
-
-
-def parse_idx(content: bytes, source: str) -> np.ndarray:
-    """An IDX file of bytes as an array; raises `DataError` if it is none."""
-    if len(content) < 4 or content[:3] != b"\x00\x00\x08":
-        raise DataError(
-            f"{source}: expected an IDX file of bytes, got one that begins with {content[:4].hex()}."
-        )
-    rank = content[3]
-    shape = tuple(int.from_bytes(content[4 + 4 * d : 8 + 4 * d], "big") for d in range(rank))
-    data = np.frombuffer(content[4 + 4 * rank :], np.uint8)
-    if len(content) < 4 + 4 * rank:
-        raise DataError(f"{source}: expected {rank} sizes of 4 bytes at its start, got a shorter file.")
-    if data.size != int(np.prod(shape)):
-        raise DataError(f"{source}: expected {int(np.prod(shape))} bytes of data, got {data.size}.")
-    return data.reshape(shape)

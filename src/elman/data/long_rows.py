@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -81,8 +80,7 @@ class Rows:
 
 def picked(values: np.ndarray, order: RowOrder, *, pad: bool = False) -> np.ndarray:
     """The rows of `values` (S, …) in order, on disk; `pad`: one of zeros behind them."""
-    behind = [np.zeros((1, *values.shape[1:]), dtype=values.dtype)] if pad else []
-    return spilled(chain((values[rows] for rows in order.blocks()), behind), values.dtype)
+    return spilled((values[rows] for rows in order.blocks()), values.dtype, pad=pad)
 
 
 def read_rows(

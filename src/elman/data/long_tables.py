@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-import torch
 
 from elman.data import columns as names
 from elman.data.columns import Columns, by_usual_name, named, not_used
@@ -52,8 +51,7 @@ def read_series(table: Table, columns: Columns, *, labelled: bool) -> tuple[Exam
     order, was_so = rows.ordered()
     if taken.time is not None:
         rows.check_twice(order)
-    steps = torch.from_numpy(picked(rows.values, order, pad=True))
-    sequences = Sequences(steps, torch.from_numpy(order.starts), torch.from_numpy(order.counts))
+    sequences = Sequences.padded(picked(rows.values, order, pad=True), order.counts)
     labels = None if taken.label is None else _labels(rows, taken.label)
     note = f"{path.name}: {len(sequences):,} series by column {taken.id!r}"
     note += f", time {taken.time!r}" if taken.time else ", steps in the order of the rows"

@@ -16,7 +16,8 @@ from elman.data.columns import Columns
 from elman.data.examples import Examples, Splits
 from elman.data.feature_store import Item
 from elman.data.folders import DEFAULT, FileSettings
-from elman.data.images import parse_idx, steps_of
+from elman.data.idx_files import parse_idx
+from elman.data.images import steps_of
 from elman.data.remote import RemoteFile
 from elman.data.sequences import Sequences
 from elman.data.splits import stratified_share
@@ -184,7 +185,7 @@ def _table(remote: RemoteFile, folder: str, columns: Columns, part: str) -> Exam
 def _archive(name: str) -> Splits[Examples]:
     """A data set of the UEA archive."""
     train, test = (
-        parse_ts(RemoteFile(f"{stem}.ts.gz", digest, ()).content("uea_ucr"), f"{stem}.ts")
+        parse_ts([RemoteFile(f"{stem}.ts.gz", digest, ()).content("uea_ucr")], f"{stem}.ts")
         for stem, digest in _UEA.items()
         if stem.startswith(name)
     )

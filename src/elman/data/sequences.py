@@ -5,13 +5,16 @@ Dimensions: T steps, B sequences of a batch, N sequences in all, F features, S =
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from elman.data.spilled import PIECE, Growing, in_rows, is_mapped
+from elman.data.step_places import places_of
 from elman.errors import DataError
 
 PAD = 0  # the token of padding; sequences of numbers are padded with zeros
@@ -33,21 +36,40 @@ class Sequences:
     lengths: Tensor
 
     @classmethod
+    def padded(cls, rows: np.ndarray, lengths: np.ndarray | Sequence[int]) -> Sequences:
+        """From rows (S + 1, F) or (S + 1,), one sequence after the other and the padding last; not copied."""
+        size = torch.from_numpy(np.array(lengths, dtype=np.int64))
+        return cls(torch.from_numpy(rows), size.cumsum(0) - size, size)
+
+    @classmethod
+    def from_pieces(
+        cls,
+        pieces: Iterable[np.ndarray],
+        lengths: np.ndarray | Sequence[int],
+        kind: Any = np.float32,
+        *,
+        on_disk: bool | None = None,
+    ) -> Sequences:
+        """From some rows (n, F) or tokens (n,) at a time; `on_disk` is that of `Growing`.
+
+        lengths: looked at when all pieces have come.
+        """
+        with Growing(kind, on_disk=on_disk) as kept:
+            for rows in pieces:
+                kept.add(rows)
+            return cls.padded(kept.finish(pad=True), lengths)
+
+    @classmethod
     def from_dense(cls, array: np.ndarray) -> Sequences:
-        """From (N, T, F) numbers; they become float32."""
-        count, steps, features = array.shape
-        values = torch.zeros(count * steps + 1, features)
-        values[:-1] = torch.from_numpy(np.array(array, dtype=np.float32, order="C").reshape(-1, features))
-        return cls(values, torch.arange(count) * steps, torch.full((count,), steps))
+        """From (N, T, F) numbers; they become float32, on disk if they are large or mapped from there."""
+        count, steps, _ = array.shape
+        return cls.from_pieces(in_rows(array), np.full(count, steps), on_disk=is_mapped(array) or None)
 
     @classmethod
     def from_flat(cls, flat: np.ndarray, lengths: np.ndarray) -> Sequences:
-        """From (S, F) numbers or (S,) tokens, one sequence after the other."""
-        tokens = flat.ndim == 1
-        data = torch.from_numpy(np.array(flat, dtype=np.int64 if tokens else np.float32, order="C"))
-        size = torch.from_numpy(np.array(lengths, dtype=np.int64))
-        values = torch.cat([data, data.new_full((1, *data.shape[1:]), PAD)])
-        return cls(values, size.cumsum(0) - size, size)
+        """From (S, F) numbers or (S,) tokens, one sequence after the other, likewise."""
+        kind = np.int64 if flat.ndim == 1 else np.float32
+        return cls.from_pieces(in_rows(flat), lengths, kind, on_disk=is_mapped(flat) or None)
 
     @classmethod
     def from_arrays(cls, arrays: Sequence[np.ndarray], *, name: str = "X") -> Sequences:
@@ -70,6 +92,20 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.starts)
 
+    def __getitem__(self, row: int) -> np.ndarray:
+        """(T_i, F), or (T_i,) of tokens."""
+        start = int(self.starts[row])
+        return self.values[start : start + int(self.lengths[row])].numpy()
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[row] for row in range(len(self)))
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The steps of all sequences in order, some (n, F) at a time."""
+        values = self.values.numpy()
+        most = max(PIECE // max(values[:1].nbytes, 1), 1)
+        return (values[place] for place in places_of(self.starts.numpy(), self.lengths.numpy(), most))
+
     @property
     def features(self) -> int:
         """F; 0 for tokens."""
@@ -89,6 +125,11 @@ class Sequences:
         """The sequences at `rows`, in that order, sharing the values."""
         index = torch.as_tensor(rows, dtype=torch.int64)
         return Sequences(self.values, self.starts[index], self.lengths[index])
+
+    def cut(self, *, front: int = 0, back: int = 0) -> Sequences:
+        """The sequences without so many of their first and last steps, sharing the values."""
+        stay = (self.lengths - front - back).clamp(min=0)
+        return Sequences(self.values, self.starts + self.lengths.clamp(max=front), stay)
 
     def to(self, device: torch.device) -> Sequences:
         """The same on another device."""

@@ -13,7 +13,7 @@ KEEP = ("ends", "first", "last")
 def shorten(sequences: Sequences, steps: int, keep: str) -> Sequences:
     """Sequences of at most `steps` steps: of longer ones the first, the last, or half of each (ends).
 
-    first and last share the values; ends copies them where a sequence is longer.
+    first and last share the values; ends copies them where a sequence is longer, many to disk.
     """
     if keep not in KEEP:
         raise unknown("keep", keep, KEEP)
@@ -24,9 +24,8 @@ def shorten(sequences: Sequences, steps: int, keep: str) -> Sequences:
         return Sequences(sequences.values, sequences.starts, lengths)
     if keep == "last":
         return Sequences(sequences.values, sequences.starts + sequences.lengths - lengths, lengths)
-    starts = lengths.cumsum(0) - lengths
-    step = torch.arange(int(lengths.sum())) - starts.repeat_interleave(lengths)
-    left_out = (sequences.lengths - lengths).repeat_interleave(lengths)
-    row = sequences.starts.repeat_interleave(lengths) + step + left_out * (step >= (steps + 1) // 2)
-    padding = torch.tensor([len(sequences.values) - 1])
-    return Sequences(sequences.values[torch.cat([row, padding])], starts, lengths)
+    front = lengths.clamp(max=(steps + 1) // 2)
+    back = lengths - front
+    starts = torch.stack([sequences.starts, sequences.starts + sequences.lengths - back], 1)
+    ends = Sequences(sequences.values, starts.flatten(), torch.stack([front, back], 1).flatten())
+    return Sequences.from_pieces(ends.blocks(), lengths.numpy(), sequences.values.numpy().dtype)

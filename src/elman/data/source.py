@@ -19,7 +19,7 @@ from elman.data.folders import (
     read_plain,
     same_rate,
 )
-from elman.data.images import is_idx, read_idx
+from elman.data.idx_files import is_idx, read_idx
 from elman.data.index_files import is_index, read_index
 from elman.data.long_tables import is_long, read_series
 from elman.data.named import NAMED

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
 
-from elman.data.spilled import spilled
+from elman.data.spilled import in_pieces, is_mapped, spilled
+from elman.data.step_places import places_of
 
 BLOCK = 1 << 18  # steps that are looked at a time, and up to which what is made of them stays in memory
 Kind = TypeVar("Kind", bound="Coded")
@@ -44,17 +46,7 @@ class Coded:
 
     def blocks(self) -> Iterator[np.ndarray]:
         """The numbers of all steps in order, some at a time."""
-        ends = self.lengths.cumsum()
-        for rows in np.split(np.arange(len(self)), np.flatnonzero(np.diff(ends // BLOCK)) + 1):
-            starts, lengths = self.starts[rows], self.lengths[rows]
-            if not lengths.sum():
-                continue
-            if (starts[1:] == starts[:-1] + lengths[:-1]).all():
-                for start in range(int(starts[0]), int(starts[-1] + lengths[-1]), BLOCK):
-                    yield self.numbers[start : min(start + BLOCK, int(starts[-1] + lengths[-1]))]
-                continue
-            first = np.repeat(starts - (lengths.cumsum() - lengths), lengths)
-            yield self.numbers[first + np.arange(len(first))]
+        return (self.numbers[place] for place in places_of(self.starts, self.lengths, BLOCK))
 
     def counts(self, values: int) -> np.ndarray:
         """(V,) int64: how often each number below V occurs."""
@@ -82,9 +74,11 @@ class Steps(Coded):
 
     @classmethod
     def of(cls, flat: np.ndarray, lengths: np.ndarray) -> Steps:
-        """From (S,) values, one sequence after the other."""
-        values, numbers = np.unique(flat, return_inverse=True)
-        return cls(numbers.astype(np.int32), np.cumsum(lengths) - lengths, lengths, values)
+        """From (S,) values, one sequence after the other; what is made of mapped ones is on disk too."""
+        values = reduce(np.union1d, in_pieces(flat), flat[:0])
+        numbers = (np.searchsorted(values, piece).astype(np.int32) for piece in in_pieces(flat))
+        held = spilled(numbers, np.int32) if is_mapped(flat) else np.concatenate(list(numbers))
+        return cls(held, np.cumsum(lengths) - lengths, lengths, values)
 
     def __getitem__(self, row: int) -> np.ndarray:
         """(T_i,)."""

@@ -6,22 +6,19 @@ CSV, TSV and JSONL (also .gz) and Parquet, by polars.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 import polars as pl
 
-from elman.data.files import check_utf8, existing, kind_of
+from elman.data.files import check_utf8, existing, kind_of, unpacked
 from elman.errors import DataError
 
 KINDS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
@@ -104,14 +101,9 @@ def pieces_of(path: Path, quote: str | None = None) -> Iterator[bytes]:
     Raises `DataError` for a damaged or empty file, and for text that is no UTF-8.
     """
     rest, lines, start, begun = b"", 0, 0, False
-    with cast(BinaryIO, gzip.open(path) if path.suffix == ".gz" else open(path, "rb")) as file:
+    with unpacked(path) as file:
         while True:
-            try:
-                content = file.read(PIECE)
-            except (OSError, EOFError, zlib.error) as error:
-                raise DataError(
-                    f"{path}: expected a gzip file, got a truncated or damaged one ({error})."
-                ) from None
+            content = file.read(PIECE)
             if not begun:
                 if not content.strip():
                     raise DataError(f"{path}: expected at least one example, got an empty data set.")

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from elman.data.sequences import Sequences
+from elman.data.step_places import sequence_and_step
 from elman.data.steps import Steps, StepTokens
 from elman.errors import DataError, unknown
 
@@ -39,8 +39,8 @@ class Tagged:
     """Sequences of tokens or numbers, and what is to be said of their steps.
 
     inputs: N sequences of tokens, or of numbers.
-    labels: N sequences of labels or, where a step may have several, N arrays (T_i, K) of numbers 0 and 1;
-        None where there are none.
+    labels: N sequences of labels or, where a step may have several, of K numbers 0 and 1; None where there
+        are none.
     names: what those K are called; empty where a step has one label.
     source: what messages call the data: a file or the name of a data set.
     lines: N sequences, the line or row of a file that each step is from; None for arrays.
@@ -50,7 +50,7 @@ class Tagged:
     """
 
     inputs: Sequences | StepTokens
-    labels: Steps | list[np.ndarray] | None
+    labels: Steps | Sequences | None
     source: str
     names: tuple[str, ...] = ()
     lines: Steps | None = None
@@ -79,7 +79,7 @@ class Tagged:
         return replace(
             self,
             inputs=self.inputs.select(rows),
-            labels=None if self.labels is None else _picked(self.labels, rows),
+            labels=None if self.labels is None else self.labels.select(rows),
             lines=None if self.lines is None else self.lines.select(rows),
             called=None if self.called is None else _picked(self.called, rows),
         )
@@ -94,31 +94,26 @@ class Tagged:
                 raise DataError(f"{self.source}: {unknown('event', name, names)}")
         place = [names.index(name) for name in self.names]
 
-        def spread(values: np.ndarray) -> np.ndarray:
+        def spread(sequences: Sequences) -> Sequences:
+            return Sequences.from_pieces(map(widened, sequences.blocks()), sequences.lengths.numpy())
+
+        def widened(values: np.ndarray) -> np.ndarray:
             wide = np.zeros((len(values), len(names)), dtype=np.float32)
             wide[:, place] = values
             return wide
 
-        values = torch.from_numpy(spread(self.inputs.values.numpy()))
-        labels = None if self.labels is None else [spread(row) for row in self.labels]
-        return replace(self, inputs=replace(self.inputs, values=values), labels=labels, names=names)
+        labels = spread(self.labels) if isinstance(self.labels, Sequences) else self.labels
+        return replace(self, inputs=spread(self.inputs), labels=labels, names=names)
 
     def steps(self, start: int, stop: int) -> Tagged:
         """The steps `start` to `stop` of the only sequence."""
         back = int(self.lengths[0]) - stop
-        if isinstance(self.inputs, Sequences):
-            at = int(self.inputs.starts[0])
-            values = self.inputs.values[at + start : at + stop].numpy()
-            inputs: Sequences | StepTokens = Sequences.from_flat(values, np.array([len(values)]))
-        else:
-            inputs = self.inputs.cut(front=start, back=back)
-        labels: Steps | list[np.ndarray] | None = self.labels
-        if isinstance(labels, Steps):
-            labels = labels.cut(front=start, back=back)
-        elif labels is not None:
-            labels = [labels[0][start:stop]]
-        lines = None if self.lines is None else self.lines.cut(front=start, back=back)
-        return replace(self, inputs=inputs, labels=labels, lines=lines)
+        return replace(
+            self,
+            inputs=self.inputs.cut(front=start, back=back),
+            labels=None if self.labels is None else self.labels.cut(front=start, back=back),
+            lines=None if self.lines is None else self.lines.cut(front=start, back=back),
+        )
 
 
 def _picked(items: Any, rows: np.ndarray) -> Any:
@@ -141,12 +136,6 @@ def hold_out_sequences(data: Tagged, share: float, seed: int) -> tuple[Tagged, T
     return data.select(np.sort(order[count:])), data.select(np.sort(order[:count]))
 
 
-def rolled(inputs: Sequences) -> list[np.ndarray]:
-    """Sequences of 0 and 1 as the labels of their steps: N arrays (T_i, F)."""
-    flat, starts, lengths = inputs.values.numpy(), inputs.starts.tolist(), inputs.lengths.tolist()
-    return [flat[start : start + length] for start, length in zip(starts, lengths, strict=True)]
-
-
 def to_next(data: Tagged) -> Tagged:
     """For each step the labels of the one behind it; the last step of each sequence goes.
 
@@ -157,30 +146,43 @@ def to_next(data: Tagged) -> Tagged:
         if not isinstance(data.inputs, Sequences):
             raise DataError(f"{data.source}: expected labels or steps of 0 and 1 (a roll), got tokens alone.")
         check_roll(data.inputs, data.source)
-        labels = rolled(data.inputs)
+        labels = data.inputs
         names = names or tuple(str(place) for place in range(data.inputs.features))
-    if isinstance(data.inputs, Sequences):
-        stay = torch.from_numpy(np.maximum(data.lengths - 1, 0))
-        shorter: Sequences | StepTokens = replace(data.inputs, lengths=stay)
-    else:
-        shorter = data.inputs.cut(back=1)
     lines = None if data.lines is None else data.lines.cut(back=1)
-    later = labels.cut(front=1) if isinstance(labels, Steps) else [array[1:] for array in labels]
-    return replace(data, inputs=shorter, labels=later, names=names, lines=lines, ahead=True)
+    return replace(
+        data,
+        inputs=data.inputs.cut(back=1),
+        labels=labels.cut(front=1),
+        names=names,
+        lines=lines,
+        ahead=True,
+    )
 
 
 def is_roll(inputs: Sequences | StepTokens) -> bool:
     """Whether these are numbers that are all 0 or 1."""
-    return isinstance(inputs, Sequences) and bool(((inputs.values == 0) | (inputs.values == 1)).all())
+    return isinstance(inputs, Sequences) and first_odd(inputs) is None
+
+
+def first_odd(sequences: Sequences) -> tuple[int, int, int] | None:
+    """(sequence, step, feature) of the first number that is neither 0 nor 1."""
+    before = 0
+    for block in sequences.blocks():
+        odd = np.argwhere((block != 0) & (block != 1))
+        if len(odd):
+            step, feature = odd[0].tolist()
+            return *sequence_and_step(before + step, sequences.lengths.numpy()), feature
+        before += len(block)
+    return None
 
 
 def check_roll(inputs: Sequences, source: str) -> None:
     """Raise `DataError` that names the first number that is neither 0 nor 1."""
-    for row, steps in enumerate(rolled(inputs)):
-        odd = np.argwhere((steps != 0) & (steps != 1))
-        if len(odd):
-            step, feature = odd[0].tolist()
-            raise DataError(
-                f"{source}: expected 0 or 1 in every feature, as the labels of the next step are made of "
-                f"them, got {steps[step, feature]:g} in sequence {row}, step {step}, feature {feature}."
-            )
+    odd = first_odd(inputs)
+    if odd is not None:
+        sequence, step, feature = odd
+        raise DataError(
+            f"{source}: expected 0 or 1 in every feature, as the labels of the next step are made of "
+            f"them, got {inputs[sequence][step, feature]:g} in sequence {sequence}, step {step}, "
+            f"feature {feature}."
+        )

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from elman.data.arrays import labels_of, sequences_of
+from elman.data.arrays import arrays_of, labels_of, meant, sequences_of
 from elman.data.checks import check_whole
-from elman.data.files import existing
-from elman.data.npz import load_arrays
 from elman.data.sequences import Sequences
+from elman.data.spilled import Growing, in_pieces, is_mapped
 from elman.data.steps import Steps, StepTokens
-from elman.data.tagged import Tagged
+from elman.data.tagged import Tagged, first_odd
 from elman.errors import DataError
 
 
@@ -31,18 +30,15 @@ def read_tagged_npz(path: Path) -> Tagged:
 
     Raises `DataError` for any other content.
     """
-    arrays = load_arrays(existing(path))
-    if "X" not in arrays:
-        held = ", ".join(sorted(arrays)) or "nothing"
-        raise DataError(
-            f"{path}: expected the arrays X and y, got {held}. Save with numpy.savez(file, X=X, y=y)."
-        )
-    lengths, y = arrays.get("lengths"), arrays.get("y")
-    inputs = sequences_of(arrays["X"], lengths=lengths, name=f"{path}: X")
-    if y is not None and lengths is not None and y.dtype != object and len(y) == int(lengths.sum()):
-        y = _split(y, lengths)
+    arrays = arrays_of(path)
+    given, y = arrays.get("lengths"), arrays.get("y")
+    inputs = sequences_of(arrays["X"], lengths=given, name=f"{path}: X")
+    lengths, source, labels = inputs.lengths.numpy(), f"{path}: y", None
+    if y is not None:
+        flat = given is not None and y.dtype != object and len(y) == int(given.sum())
+        labels = _labels(y if flat else _flat(y, lengths, source), lengths, source)
     names = tuple(str(name) for name in arrays.get("names", ()))
-    return _checked(Tagged(inputs, _labels(y, inputs.lengths.numpy(), f"{path}: y"), str(path), names))
+    return _checked(Tagged(inputs, labels, str(path), names))
 
 
 def tagged_of(x: Any, y: Any = None, *, source: str = "X") -> Tagged:
@@ -63,7 +59,8 @@ def tagged_of(x: Any, y: Any = None, *, source: str = "X") -> Tagged:
     else:
         inputs = sequences_of(x if isinstance(x, np.ndarray) else list(x), name=source)
         lengths = inputs.lengths.numpy()
-    return _checked(Tagged(inputs, _labels(y, lengths, "y"), source))
+    labels = None if y is None else _labels(_flat(y, lengths, "y"), lengths, "y")
+    return _checked(Tagged(inputs, labels, source))
 
 
 def _are_tokens(x: Sequence[Any]) -> bool:
@@ -79,58 +76,74 @@ def _tokens(row: Any, place: int, source: str) -> list[str]:
     return [str(token) for token in row]
 
 
-def _labels(y: Any, lengths: np.ndarray, source: str) -> Steps | list[np.ndarray] | None:
-    """One label a step, or N arrays (T_i, K), checked against the lengths of the inputs."""
-    if y is None:
-        return None
+def _flat(y: Any, lengths: np.ndarray, source: str) -> np.ndarray:
+    """(S,) or (S, K): the labels of all steps, after a check against the lengths of the inputs."""
     if hasattr(y, "detach"):
         y = y.detach().cpu().numpy()
     if len(y) != len(lengths):
         raise DataError(f"{source}: expected labels for {len(lengths)} sequences, got them for {len(y)}.")
+    if isinstance(y, np.ndarray) and y.dtype != object:
+        short = np.flatnonzero(lengths > y.shape[1]) if y.ndim > 1 else [0]
+        if len(short):
+            raise _not_each(int(short[0]), lengths, y[short[0]], source)
+        with Growing(y.dtype, on_disk=is_mapped(y)) as kept:
+            for labels in meant(y, lengths):
+                kept.add(labels)
+            return kept.finish()
     rows = [np.asarray(row) for row in y]
-    padded = isinstance(y, np.ndarray) and y.dtype != object
-    for place, (row, length) in enumerate(zip(rows, lengths.tolist(), strict=True)):
-        if row.ndim == 0 or (len(row) < length if padded else len(row) != length):
-            got = f"{len(row)} labels" if row.ndim else f"one label ({row})"
-            raise DataError(
-                f"{source}: expected a label for each of the {length} steps of sequence {place}, got {got}."
-            )
-    rows = [row[:length] for row, length in zip(rows, lengths.tolist(), strict=True)]
-    full = [row for row in rows if len(row)]
-    if full and full[0].ndim == 2:
-        return _several(rows, full[0].shape[1], source)
-    flat = labels_of(np.concatenate(full) if full else np.zeros(0, int), int(lengths.sum()), source=source)
-    check_whole(flat, source)
-    return Steps.of(flat, lengths)
-
-
-def _several(rows: list[np.ndarray], width: int, source: str) -> list[np.ndarray]:
-    """Labels (T_i, K) as float32, after a check that all are 0 or 1."""
     for place, row in enumerate(rows):
-        if len(row) and row.shape != (len(row), width):
-            raise DataError(
-                f"{source}: expected {width} numbers 0 or 1 for each step, as in the first sequence, "
-                f"got shape {row.shape} in sequence {place}."
-            )
-        odd = np.argwhere((row != 0) & (row != 1))
-        if len(odd):
-            step, label = odd[0].tolist()
-            raise DataError(
-                f"{source}: expected 0 or 1 for each label, got {row[step, label]} in sequence {place}, "
-                f"step {step}, label {label}."
-            )
-    return [row.reshape(-1, width).astype(np.float32) for row in rows]
+        if row.ndim == 0 or len(row) != lengths[place]:
+            raise _not_each(place, lengths, row, source)
+    return _together(rows, source)
 
 
-def _split(flat: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
-    return np.split(flat, np.cumsum(lengths)[:-1])
+def _not_each(place: int, lengths: np.ndarray, row: np.ndarray, source: str) -> DataError:
+    got = f"{len(row)} labels" if row.ndim else f"one label ({row})"
+    return DataError(
+        f"{source}: expected a label for each of the {lengths[place]} steps of sequence {place}, got {got}."
+    )
+
+
+def _together(rows: list[np.ndarray], source: str) -> np.ndarray:
+    """The labels of all sequences, one after the other; where a step has several, each has as many."""
+    full = [row for row in rows if len(row)]
+    if not full:
+        return np.zeros(0, dtype=np.int64)
+    for place, row in enumerate(rows):
+        if full[0].ndim == 2 and len(row) and row.shape[1:] != full[0].shape[1:]:
+            raise DataError(
+                f"{source}: expected {full[0].shape[1]} numbers 0 or 1 for each step, as in the first "
+                f"sequence, got shape {row.shape} in sequence {place}."
+            )
+    return np.concatenate(full)
+
+
+def _labels(flat: np.ndarray, lengths: np.ndarray, source: str) -> Steps | Sequences:
+    """One label a step of (S,), or several of (S, K), which must be 0 or 1."""
+    if flat.ndim != 2:
+        flat, before = labels_of(flat, int(lengths.sum()), source=source), 0
+        for piece in in_pieces(flat):
+            check_whole(piece, source, first_row=before)
+            before += len(piece)
+        return Steps.of(flat, lengths)
+    if flat.dtype.kind not in "biuf":
+        raise DataError(f"{source}: expected 0 or 1 for each label, got the type {flat.dtype}.")
+    labels = Sequences.from_flat(flat, lengths)
+    odd = first_odd(labels)
+    if odd is not None:
+        sequence, step, label = odd
+        raise DataError(
+            f"{source}: expected 0 or 1 for each label, got {labels[sequence][step, label]:g} in sequence "
+            f"{sequence}, step {step}, label {label}."
+        )
+    return labels
 
 
 def _checked(data: Tagged) -> Tagged:
     """The same, its names fitting the labels; `DataError` if they do not."""
     labels = data.labels
-    several = isinstance(labels, list)
-    width = labels[0].shape[1] if several else 0
+    several = isinstance(labels, Sequences)
+    width = labels.features if several else 0
     if data.names and width and len(data.names) != width:
         raise DataError(f"{data.source}: expected {width} names, one for each label, got {len(data.names)}.")
     if several and not data.names:

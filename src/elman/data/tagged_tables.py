@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import torch
 
 from elman.data import columns as names
 from elman.data import conll
@@ -140,12 +139,11 @@ def _steps(rows: Rows, order: RowOrder, taken: _Taken) -> Tagged:
         tokens = rows.texts[taken.token]
         inputs = StepTokens(picked(tokens.numbers, order), starts, counts, tokens.values)
     else:
-        steps = torch.from_numpy(picked(rows.values[:, :channels], order, pad=True))
-        inputs = Sequences(steps, torch.from_numpy(starts), torch.from_numpy(counts))
-    labels: Steps | list[np.ndarray] | None = None
+        inputs = Sequences.padded(picked(rows.values[:, :channels], order, pad=True), counts)
+    labels: Steps | Sequences | None = None
     several = len(taken.labels) > 1
     if several:
-        labels = np.split(_several(rows, channels, order, taken), starts[1:])
+        labels = Sequences.padded(_several(rows, channels, order, taken), counts)
     elif taken.labels:
         given = rows.texts[taken.labels[0]].stripped()
         labels = Steps(picked(given.numbers, order), starts, counts, labels_from_texts(given.values))
@@ -154,7 +152,7 @@ def _steps(rows: Rows, order: RowOrder, taken: _Taken) -> Tagged:
 
 
 def _several(rows: Rows, channels: int, order: RowOrder, taken: _Taken) -> np.ndarray:
-    """(S, K) of 0 and 1, on disk: the columns behind the channels."""
+    """(S + 1, K) of 0 and 1, on disk, the last row the padding: the columns behind the channels."""
     values, before = rows.values[:, channels:], 0
     for block in blocks_of(values):
         odd = np.argwhere((block != 0) & (block != 1))
@@ -165,7 +163,7 @@ def _several(rows: Rows, channels: int, order: RowOrder, taken: _Taken) -> np.nd
                 f"in column {taken.labels[label]!r}, row {before + row + rows.first}."
             )
         before += len(block)
-    return picked(values, order)
+    return picked(values, order, pad=True)
 
 
 def _events(rows: Rows, order: RowOrder, taken: _Taken) -> Tagged:
@@ -192,9 +190,6 @@ def _events(rows: Rows, order: RowOrder, taken: _Taken) -> Tagged:
             roll[step, which[events.numbers[order.places(start, start + count)]]] = 1.0
             lengths.append(len(roll))
             yield roll
-        yield np.zeros((1, len(found)), dtype=np.float32)  # the padding
 
-    values = torch.from_numpy(spilled(rolls()))
-    sizes = torch.tensor(lengths)
-    data = Sequences(values, sizes.cumsum(0) - sizes, sizes)
+    data = Sequences.from_pieces(rolls(), lengths, on_disk=True)
     return Tagged(data, None, str(rows.path), names=tuple(found), events=True)

@@ -6,16 +6,20 @@ channel separated by commas, the channels by colons, the class (or, for a regres
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from elman.data.examples import Examples
-from elman.data.files import check_utf8, existing, read_bytes
+from elman.data.files import existing
 from elman.data.labels import labels_from_texts
 from elman.data.sequences import Sequences
+from elman.data.spilled import Growing
+from elman.data.table_files import pieces_of
 from elman.errors import DataError, unknown
 
 _FLAGS = ("timestamps", "missing", "univariate", "equallength")
@@ -41,17 +45,17 @@ class _Header:
 
 
 def read_ts(path: Path, *, labelled: bool = True) -> Examples:
-    """Examples from a .ts file (also .gz); a missing value, written ?, becomes NaN.
+    """Examples from a .ts file (also .gz), read in pieces; a missing value, written ?, becomes NaN. The
+    numbers of a large one are mapped from disk.
 
     Raises `DataError` with the line for a broken header, and for a case that does not fit it.
     """
-    return parse_ts(read_bytes(existing(path)), str(path), labelled=labelled)
+    return parse_ts(pieces_of(existing(path)), str(path), labelled=labelled)
 
 
-def parse_ts(content: bytes, source: str, *, labelled: bool = True) -> Examples:
-    """The same from the content of a file."""
-    check_utf8(content, Path(source))
-    lines = enumerate(content.decode().splitlines(), 1)
+def parse_ts(pieces: Iterable[bytes], source: str, *, labelled: bool = True) -> Examples:
+    """The same from the content of a file, in pieces that end where a line does."""
+    lines = enumerate(chain.from_iterable(piece.decode().splitlines() for piece in pieces), 1)
     header = _read_header(lines, source)
     if header.labelled is None and not header.target:
         raise DataError(
@@ -60,22 +64,25 @@ def parse_ts(content: bytes, source: str, *, labelled: bool = True) -> Examples:
         )
     if labelled and not header.answered:
         raise DataError(f"{source}: expected a class for each case, but its header says @classLabel false.")
-    cases, labels, first = [], [], None
-    for number, line in lines:
-        if not line.strip() or line.startswith("#"):
-            continue
-        first = number if first is None else first
-        values, label = _read_case(line, header, f"{source}: line {number}")
-        header.channels = header.channels or values.shape[1]
-        header.length = header.length or (len(values) if header.equal else None)
-        cases.append(values)
-        labels.append(label)
-    if not cases:
-        raise DataError(f"{source}: expected at least one case after @data, got none.")
+    lengths, labels, first = [], [], 0
+    with Growing(np.float32) as kept:
+        for number, line in lines:
+            if not line.strip() or line.startswith("#"):
+                continue
+            values, label = _read_case(line, header, f"{source}: line {number}")
+            header.channels = values.shape[1]
+            header.length = header.length or (len(values) if header.equal else None)
+            first = first or number
+            kept.add(values)
+            lengths.append(len(values))
+            labels.append(sys.intern(label))
+        if not lengths:
+            raise DataError(f"{source}: expected at least one case after @data, got none.")
+        cases = Sequences.padded(kept.finish(pad=True), lengths)
     named = labels_from_texts(labels) if header.answered else None
     if named is not None and header.target:
         named = named.astype(np.float64)
-    return Examples(Sequences.from_arrays(cases, name=source), named, source, first_row=first or 0)
+    return Examples(cases, named, source, first_row=first)
 
 
 def _read_header(lines: Iterator[tuple[int, str]], source: str) -> _Header:

@@ -16,7 +16,6 @@ from elman.errors import DataError
 from elman.tasks.embedding import embedding
 
 SMALLEST_DEVIATION = 1e-6
-PIECE = 2048  # sequences that are looked at together
 
 
 class Inputs(Protocol):
@@ -119,11 +118,7 @@ def standardised(sequences: Sequences) -> NumberInputs:
 
 def _pieces(sequences: Sequences) -> Iterator[Tensor]:
     """All steps of all sequences, some (S, F) float64 at a time."""
-    for rows in torch.arange(len(sequences)).split(PIECE):
-        lengths, starts = sequences.lengths[rows], sequences.starts[rows]
-        first = lengths.cumsum(0) - lengths
-        step = torch.arange(int(lengths.sum())) - first.repeat_interleave(lengths)
-        yield sequences.values[starts.repeat_interleave(lengths) + step].double()
+    return (torch.from_numpy(block).double() for block in sequences.blocks())
 
 
 def inputs_from(about: Mapping[str, Any], vocabulary: str | None) -> Inputs:

@@ -29,7 +29,7 @@ from elman.tasks.inputs import Inputs, NumberInputs, inputs_from, standardised
 from elman.tasks.network import cell_of
 from elman.tasks.tagging.baselines import one_label_baselines, several_label_baselines
 from elman.tasks.tagging.labels import StepLabels, label_notes
-from elman.tasks.tagging.model import coded, counts_of, model_of, said
+from elman.tasks.tagging.model import beside, coded, counts_of, model_of, said
 from elman.tasks.tagging.network import Coded, TagLearner, TagNetwork
 from elman.tasks.tagging.options import TagOptions, check_choices
 from elman.tasks.task import Answer, Model, Task, saved_cell
@@ -275,11 +275,14 @@ class Tag(Task[TagOptions, Tagged]):
         return model_of(plain, vocabulary, inputs, labels, saved_cell(about), options)
 
     def figures(self, model: Model, part: Tagged) -> dict[str, Any]:
-        labels = model.parts["labels"]
-        truth = labels.encode(part).values[:-1].numpy()
-        answers = said(model, part, labelled=True, chances=False)
-        measure = several_label_figures if labels.several else one_label_figures
-        return {"nll": answers.nll, **measure(truth, answers.labels, part.lengths, labels.values)}
+        labels, answers = model.parts["labels"], said(model, part, labelled=True, chances=False)
+        truth = labels.encode(part)
+        if labels.several:
+            pairs = beside(truth, answers.labels)
+            figures = several_label_figures(pairs, part.lengths, labels.values)
+        else:
+            figures = one_label_figures(truth.flat()[0], answers.labels, part.lengths, labels.values)
+        return {"nll": answers.nll, **figures}
 
     def baselines(self, model: Model, part: Tagged, train: Tagged | None) -> dict[str, dict[str, Any]]:
         labels, about = model.parts["labels"], model.about

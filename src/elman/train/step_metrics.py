@@ -5,11 +5,11 @@ Dimensions: S steps in all, K labels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import f1_score, precision_recall_fscore_support
+from sklearn.metrics import precision_recall_fscore_support
 
 from elman.train.metrics import class_figures
 from elman.train.sheet import Sheet
@@ -44,22 +44,32 @@ def one_label_figures(
 
 
 def several_label_figures(
-    truth: np.ndarray, said: np.ndarray, lengths: np.ndarray, labels: Sequence[Any]
+    pairs: Iterable[tuple[np.ndarray, np.ndarray]], lengths: np.ndarray, labels: Sequence[Any]
 ) -> dict[str, Any]:
     """Accuracy of all S K answers, F1 of all together, the mean F1 of the labels that occur; F1 by label.
 
-    truth, said: (S, K) numbers 0 and 1.
+    pairs: (truth, said) of some steps at a time, each (n, K) numbers 0 and 1. lengths: (N,).
     """
-    occurring = truth.any(0) | said.any(0)
-    precision, recall, f1, support = precision_recall_fscore_support(truth, said, zero_division=0.0)  # type: ignore[arg-type]
+    hits, had, got = (np.zeros(len(labels), dtype=np.int64) for _ in range(3))
+    for truth, said in pairs:
+        hits += ((truth > 0) & (said > 0)).sum(0)
+        had += (truth > 0).sum(0)
+        got += (said > 0).sum(0)
+    f1, steps = _ratio(2 * hits, had + got), int(lengths.sum())
+    occurring = had + got > 0
     return {
-        "accuracy": float((truth == said).mean()),
-        "micro_f1": float(f1_score(truth, said, average="micro", zero_division=0.0)),  # type: ignore[arg-type]
-        "macro_f1": float(np.asarray(f1)[occurring].mean()) if occurring.any() else 0.0,
+        "accuracy": 1.0 - float((had + got - 2 * hits).sum()) / max(steps * len(labels), 1),
+        "micro_f1": float(_ratio(2 * hits.sum(), (had + got).sum())),
+        "macro_f1": float(f1[occurring].mean()) if occurring.any() else 0.0,
         "sequences": len(lengths),
-        "steps": len(truth),
-        "by_label": _by_label(labels, precision, recall, f1, support),
+        "steps": steps,
+        "by_label": _by_label(labels, _ratio(hits, got), _ratio(hits, had), f1, had),
     }
+
+
+def _ratio(part: Any, whole: Any) -> np.ndarray:
+    """0 where nothing is there to be divided."""
+    return np.asarray(part) / np.maximum(whole, 1)
 
 
 def _by_label(labels: Sequence[Any], *columns: Any) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ Dimensions: N sequences.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,9 @@ def learned_classifiers(
     if len(np.unique(y)) < 2:
         return {}
 
-    def measured(rule: Pipeline, read: Any) -> dict[str, Any]:
+    def measured(rule: Pipeline, pieces: Iterator[Any]) -> dict[str, Any]:
         probabilities = np.zeros((len(truth), classes))
-        probabilities[:, rule[-1].classes_] = rule.predict_proba(read)
+        probabilities[:, rule[-1].classes_] = np.concatenate([rule.predict_proba(read) for read in pieces])
         values = class_figures(truth, probabilities.argmax(1), classes)
         chosen = {key: values[key] for key in ("accuracy", "macro_f1")}
         return {**chosen, "loss": log_loss(truth, probabilities)}

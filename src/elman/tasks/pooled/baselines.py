@@ -7,7 +7,7 @@ Dimensions: N sequences, F features.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -20,7 +20,7 @@ from elman.data import Examples, Sequences
 from elman.data.text_store import StoredTexts
 
 BAG, TFIDF, SUMMARY = "bag of words", "TF-IDF", "summary features"
-MOST = 10_000  # training series that are learned from; of larger sets a share
+MOST = 10_000  # training series that are learned from; of larger sets a share; examples looked at together
 MOST_TEXT = 200 << 20  # bytes of training texts that are learned from, likewise: their counts are in memory
 WORDS = r"(?u)\b\w+\b"  # also of one letter
 
@@ -32,7 +32,7 @@ def learned_rules(
     *,
     last: Mapping[str, Any],
     share: Callable[[float], np.ndarray],
-    measured: Callable[[Pipeline, Any], dict[str, Any]],
+    measured: Callable[[Pipeline, Iterator[Any]], dict[str, Any]],
 ) -> dict[str, dict[str, Any]]:
     """By name, the figures on `part` of rules learned from `train`, with the seconds that each took.
 
@@ -41,7 +41,7 @@ def learned_rules(
 
     y: (N,) the answers. last: by the name of a rule (`BAG`, `TFIDF`, `SUMMARY`) the estimator that reads its
     features. share: the rows that are such a share of the training data. measured: the figures of a fitted
-    rule, given what it reads of `part`.
+    rule, given what it reads of `part`, some sequences at a time.
     """
     features: dict[str, Any]
     if isinstance(train.inputs, Sequences):
@@ -58,7 +58,7 @@ def learned_rules(
     if size > most:
         rows = share(most / size)
         of = f" of {len(rows):,}"
-    inputs, others, figures = train.select(rows).inputs, part.inputs, {}
+    inputs, figures = train.select(rows).inputs, {}
     for name, taken in features.items():
         rule, began = make_pipeline(taken, last[name]), time.perf_counter()
         try:
@@ -67,9 +67,15 @@ def learned_rules(
             if "vocabulary" in str(error) or "no terms remain" in str(error):
                 continue
             raise
-        found = measured(rule, read(others))
+        found = measured(rule, (read(some.inputs) for some in _in_turn(part)))
         figures[name + of] = {**found, "seconds": time.perf_counter() - began}
     return figures
+
+
+def _in_turn(part: Examples) -> Iterator[Examples]:
+    """The examples, some at a time: what rules read of one can be more than the example itself."""
+    for begin in range(0, len(part), MOST):
+        yield part.select(np.arange(begin, min(begin + MOST, len(part))))
 
 
 def _as_they_are(texts: Any) -> Any:

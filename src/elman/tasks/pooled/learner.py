@@ -110,11 +110,12 @@ def outputs_of(model: Model, examples: Examples) -> Tensor:
 
 def computed(module: nn.Module, x: Sequences) -> Tensor:
     """(N, K), in large batches by length."""
-    batches = sorted_batches(x.lengths.cpu())
-    parts = [module(*x.batch(rows.to(x.values.device))) for rows in batches]
-    outputs = torch.empty(len(x), parts[0].shape[1], dtype=parts[0].dtype, device=parts[0].device)
-    for rows, part in zip(batches, parts, strict=True):
-        outputs[rows.to(outputs.device)] = part
+    outputs = torch.empty(0)  # one tensor: small ones kept between the large of a batch break up the memory
+    for rows in sorted_batches(x.lengths.cpu()):
+        there = rows.to(x.values.device)
+        part = module(*x.batch(there))
+        outputs = outputs if len(outputs) else part.new_empty(len(x), part.shape[1])
+        outputs[there] = part
     return outputs
 
 

@@ -5,6 +5,7 @@ Dimensions: N sequences.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,8 @@ def learned_regressions(
 ) -> dict[str, dict[str, Any]]:
     """By name, the figures on `part` of rules learned from `train` with its targets y (N,)."""
 
-    def measured(rule: Pipeline, read: Any) -> dict[str, Any]:
-        return error_figures(truth, rule.predict(read))
+    def measured(rule: Pipeline, pieces: Iterator[Any]) -> dict[str, Any]:
+        return error_figures(truth, np.concatenate([rule.predict(read) for read in pieces]))
 
     def share(of: float) -> np.ndarray:
         count = max(round(of * len(y)), 2)

@@ -92,30 +92,44 @@ def several_label_baselines(
     counts: (K,), how many of the `steps` training steps have each label.
     """
     part, train = labels.align(part), None if train is None else labels.align(train)
-    truth = labels.encode(part).values[:-1].numpy()
-    shares = np.broadcast_to((counts + 0.5) / (steps + 1.0), truth.shape)
-    chances = {"share of each label": shares}
-    if part.ahead and train is not None and is_roll(train.inputs) and _now(train).shape[1] == len(labels):
-        before, after = _now(train) > 0, labels.encode(train).values[:-1].numpy()
-        goes_on, begins = (
-            ((after * where).sum(0) + 0.5) / (where.sum(0) + 1.0) for where in (before, ~before)
-        )
-        chances["as the step before"] = np.where(_now(part) > 0, goes_on, begins)
-    figures = {}
-    for name, chance in chances.items():
-        loss = -np.log(np.where(truth > 0, chance, 1.0 - chance)).sum() / max(len(truth), 1)
-        answers = (chance > 0.5).astype(np.int64)
-        values = several_label_figures(truth, answers, part.lengths, labels.values)
-        figures[name] = {"nll": float(loss), **_plain(values)}
-    return figures
+    truth = labels.encode(part)
+    share = (counts + 0.5) / (steps + 1.0)
+    chances = {"share of each label": (np.broadcast_to(share, block.shape) for block in truth.blocks())}
+    if part.ahead and train is not None and is_roll(train.inputs) and _now(train).features == len(labels):
+        goes_on, begins = _by_step_before(_now(train), labels.encode(train))
+        chances["as the step before"] = (np.where(now > 0, goes_on, begins) for now in _now(part).blocks())
+    return {name: _several_figures(truth, said, labels) for name, said in chances.items()}
 
 
-def _now(data: Tagged) -> np.ndarray:
-    """The steps (S, F) that are read, one sequence after the other."""
+def _by_step_before(now: Sequences, later: Sequences) -> tuple[np.ndarray, np.ndarray]:
+    """(the share of the steps with a label (K,) that are followed by one with it, of those without it)."""
+    both, before, after = (np.zeros(now.features) for _ in range(3))
+    for here, there in zip(now.blocks(), later.blocks(), strict=True):
+        both += ((here > 0) & (there > 0)).sum(0)
+        before += (here > 0).sum(0)
+        after += (there > 0).sum(0)
+    steps = int(now.lengths.sum())
+    return (both + 0.5) / (before + 1.0), (after - both + 0.5) / (steps - before + 1.0)
+
+
+def _several_figures(truth: Sequences, chances: Iterator[np.ndarray], labels: StepLabels) -> dict[str, Any]:
+    """The figures of a rule that gives each label of some steps at a time such chances."""
+    loss = 0.0
+
+    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        nonlocal loss
+        for true, chance in zip(truth.blocks(), chances, strict=True):
+            loss -= float(np.log(np.where(true > 0, chance, 1.0 - chance)).sum())
+            yield true, chance > 0.5
+
+    figures = several_label_figures(pairs(), truth.lengths.numpy(), labels.values)
+    return {"nll": loss / max(int(truth.lengths.sum()), 1), **_plain(figures)}
+
+
+def _now(data: Tagged) -> Sequences:
+    """The steps that are read."""
     assert isinstance(data.inputs, Sequences)
-    flat = data.inputs.values.numpy()
-    spans = zip(data.inputs.starts.tolist(), data.inputs.lengths.tolist(), strict=True)
-    return np.concatenate([flat[start : start + length] for start, length in spans])
+    return data.inputs
 
 
 def _plain(figures: dict[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from elman.data import Sequences
 from elman.data.checks import class_notes
+from elman.data.step_places import sequence_and_step
 from elman.data.steps import Steps
 from elman.data.tagged import Tagged
 from elman.errors import DataError, unknown
@@ -61,16 +61,12 @@ class StepLabels:
         return cls(tuple(sorted(found)), False)
 
     def encode(self, data: Tagged) -> Sequences:
-        """The number of each step's label, or (S, K) of 0 and 1; raises `DataError` for one not known."""
-        assert data.labels is not None
-        data, lengths = self.align(data), data.lengths
-        assert data.labels is not None
+        """The number of each step's label, or K numbers 0 and 1; raises `DataError` for one not known."""
+        data = self.align(data)
         if self.several:
             check_names(data, self.values)
-            width = len(self.values)
-            return Sequences.from_flat(
-                np.concatenate([row.reshape(-1, width) for row in data.labels]), lengths
-            )
+            assert isinstance(data.labels, Sequences)
+            return data.labels
         if data.names:
             raise DataError(f"{data.source}: expected one label a step, as in training, got several.")
         steps = _one(data)
@@ -86,17 +82,14 @@ class StepLabels:
                 before += len(block)
                 yield found
 
-        size = torch.from_numpy(np.array(lengths, dtype=np.int64))
-        return Sequences(torch.from_numpy(steps.kept(blocks())), size.cumsum(0) - size, size)
+        return Sequences.padded(steps.kept(blocks()), data.lengths)
 
     def align(self, data: Tagged) -> Tagged:
         """The same, the events of a log in the places of these labels."""
         return data.aligned(self.values) if self.several else data
 
     def _complain(self, data: Tagged, step: int) -> None:
-        ends = np.cumsum(data.lengths)
-        sequence = int(np.searchsorted(ends, step, side="right"))
-        at = step - int(ends[sequence] - data.lengths[sequence])
+        sequence, at = sequence_and_step(step, data.lengths)
         label = _one(data)[sequence][at].item()
         valid = [str(value) for value in self.values]
         raise DataError(

@@ -5,13 +5,15 @@ Dimensions: S steps in all, K labels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 import torch
 
-from elman.data.steps import BLOCK
+from elman.data import Sequences
+from elman.data.spilled import room
 from elman.data.tagged import Tagged
 from elman.tasks.inputs import Inputs
 from elman.tasks.tagging.labels import StepLabels
@@ -38,8 +40,8 @@ def said(model: Model, part: Tagged, *, labelled: bool = False, chances: bool = 
     data = replace(part, labels=part.labels if labelled else None)
     given = coded(data, model.parts["inputs"], labels).to(network.output.weight.device)
     starts, steps = np.cumsum(lengths) - lengths, int(lengths.sum())
-    told = np.empty((steps if chances else 0, len(labels)), dtype=np.float32)
-    answers = np.empty((steps, len(labels)) if labels.several else steps, dtype=np.int64)
+    told = room((steps if chances else 0, len(labels)), np.float32)
+    answers = room((steps, len(labels)), np.int8) if labels.several else room((steps,), np.int64)
     loss = 0.0
     with torch.inference_mode():
         for batch in walk(network, network, given):
@@ -51,6 +53,14 @@ def said(model: Model, part: Tagged, *, labelled: bool = False, chances: bool = 
                 told[places] = batch.probabilities[inside].cpu().numpy()
             answers[places] = batch.labels[inside].cpu().numpy()
     return Said(told, answers, loss / max(steps, 1))
+
+
+def beside(sequences: Sequences, flat: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The steps of sequences, some at a time, and what `flat` (S, …) has at the same places."""
+    at = 0
+    for block in sequences.blocks():
+        yield block, flat[at : at + len(block)]
+        at += len(block)
 
 
 def model_of(
@@ -74,10 +84,8 @@ def coded(data: Tagged, inputs: Any, labels: StepLabels) -> Coded:
 def counts_of(coded: Coded, labels: StepLabels) -> list[int]:
     """(K,): how often each label stands in the training data."""
     assert coded.y is not None
-    values = coded.y.values[:-1]
-    if labels.several:
-        return values.sum(0).long().tolist()
-    counts = torch.zeros(len(labels), dtype=torch.int64)
-    for block in values.split(BLOCK):
-        counts += torch.bincount(block, minlength=len(labels))
+    counts = np.zeros(len(labels), dtype=np.int64)
+    for block in coded.y.blocks():
+        here = block.sum(0) if labels.several else np.bincount(block, minlength=len(labels))
+        counts += here.astype(np.int64)
     return counts.tolist()
