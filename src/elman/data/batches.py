@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
+from itertools import count
 
 import torch
 from torch import Tensor
 
 POOL = 50  # batches whose sequences are sorted by length together
+PADDED = 0.1  # the most padding, as a share of all steps, that batches by length have
 
 
 def shuffled_batches(
@@ -15,8 +18,9 @@ def shuffled_batches(
 ) -> list[Tensor]:
     """The batches of one epoch as row numbers; a function of its arguments alone.
 
-    All rows are shuffled; where lengths differ, each pool of `POOL` batches is then sorted by length and the
-    batches are shuffled. Without `by_length` they stay as they were first shuffled.
+    All rows are shuffled; where lengths differ, each pool of `POOL` batches is then sorted by length, batches
+    of very different lengths are cut until at most `PADDED` of all steps is padding, and the batches are
+    shuffled. Without `by_length` they stay as they were first shuffled.
 
     lengths: (N,) int64.
     """
@@ -26,8 +30,36 @@ def shuffled_batches(
         return list(order.split(batch_size))
     pools = order.split(batch_size * POOL)
     sorted_pools = [pool[lengths[pool].sort(stable=True).indices] for pool in pools]
-    batches = [batch for pool in sorted_pools for batch in pool.split(batch_size)]
+    batches = _cut(lengths, [batch for pool in sorted_pools for batch in pool.split(batch_size)])
     return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def _cut(lengths: Tensor, batches: list[Tensor]) -> list[Tensor]:
+    """Batches, each with its shortest sequence first, cut in two where that saves the most steps, until at
+    most `PADDED` of all steps is padding."""
+    most = int(lengths.sum()) / (1.0 - PADDED)
+    steps = sum(len(rows) * int(lengths[rows[-1]]) for rows in batches)
+    if steps <= most:
+        return batches
+    number = count()
+    waiting = [(*_best_cut(lengths[rows]), next(number), rows) for rows in batches]
+    heapq.heapify(waiting)
+    while steps > most and waiting[0][0] < 0:
+        more, place, _, rows = heapq.heappop(waiting)
+        steps += more
+        for part in (rows[:place], rows[place:]):
+            heapq.heappush(waiting, (*_best_cut(lengths[part]), next(number), part))
+    return [rows for *_, rows in sorted(waiting, key=lambda one: one[2])]
+
+
+def _best_cut(lengths: Tensor) -> tuple[int, int]:
+    """(by how much the steps change, at most 0; the place) where a batch of these lengths (B,), the shortest
+    first, is best cut."""
+    if len(lengths) < 2:
+        return 0, 1
+    saved = torch.arange(1, len(lengths)) * (lengths[-1] - lengths[:-1])
+    place = int(saved.argmax())
+    return -int(saved[place]), place + 1
 
 
 def sorted_batches(lengths: Tensor, *, steps: int = 60_000, most: int = 2048) -> list[Tensor]:
