@@ -27,7 +27,7 @@ from elman.tasks.pooled.defaults import chosen_options
 from elman.tasks.pooled.network import SequenceNetwork, check_network
 from elman.tasks.pooled.options import P, PooledOptions, columns_of, settings_of, with_columns
 from elman.tasks.pooled.vectors import take_vectors
-from elman.tasks.task import Answer, Model, Task, saved_cell
+from elman.tasks.task import Answer, Model, More, Task, saved_cell
 from elman.train.durable import sha256
 from elman.train.options import from_mapping, to_mapping
 
@@ -103,12 +103,12 @@ class PooledTask(Task[P, Examples]):
         notes += self.notes(train, {name: part for name, part in parts.items() if part is not None})
         return Splits(train, parts["valid"], parts["test"], splits.scaled, tuple(notes)), options
 
-    def read_more(self, data: str, options: P, *, labelled: bool) -> tuple[Examples, str]:
+    def read_more(self, data: str, options: P, *, labelled: bool) -> More[Examples]:
         splits = read_source(data, columns_of(options), settings_of(options), labelled=labelled)
         examples = splits.test or splits.train
         check_examples(examples, labelled=labelled)
         called = f"{data}, its test part" if splits.test is not None else data
-        return examples, "; ".join([called, *(splits.notes if options.skip_bad else ())])
+        return More(examples, called, splits.notes)
 
     def choose(self, options: P, splits: Splits[Examples]) -> P:
         check_network(options)
