@@ -1,4 +1,4 @@
-"""Batches are fetched one ahead, over the ends of epochs too, and come in the order that they have."""
+"""Batches are fetched ahead, over the ends of epochs too, and come in the order that they have."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from elman.train.fetching import Fetching
+from elman.train.fetching import AHEAD, Fetching
 from elman.train.learner import Learner
 
 
 class Numbers(Learner):
     """Batches are (epoch, place); fetching one takes `seconds` and is put down."""
 
-    def __init__(self, *, ahead: bool, seconds: float = 0.0) -> None:
-        self.ahead, self.seconds = ahead, seconds  # type: ignore[misc]
+    def __init__(self, *, ahead: bool, seconds: float = 0.0, count: int = 3) -> None:
+        self.ahead, self.seconds, self.count = ahead, seconds, count  # type: ignore[misc]
         self.fetched: list[tuple[int, int]] = []
         self.threads: set[int] = set()
 
     def batches(self, epoch: int) -> list[tuple[int, int]]:
-        return [(epoch, place) for place in range(3)]
+        return [(epoch, place) for place in range(self.count)]
 
     def fetch(self, batch: Any) -> Any:
         time.sleep(self.seconds)
@@ -50,11 +50,22 @@ def test_the_first_batch_of_an_epoch_is_fetched_before_it_begins() -> None:
     fetching = Fetching(learner)
     list(fetching.epoch(1))
     fetching.prepare(2)
-    time.sleep(0.2)  # a validation
-    assert learner.fetched[-1] == (2, 0)
-    assert next(iter(fetching.epoch(2)))[1] < 0.03
+    time.sleep(0.3)  # a validation
+    assert learner.fetched[-3:] == [(2, 0), (2, 1), (2, 2)]
+    assert sum(waited for _, waited in fetching.epoch(2)) < 0.03
     _, waited = next(iter(fetching.epoch(4)))  # not prepared
     assert waited >= 0.05
+    fetching.close()
+
+
+def test_so_many_batches_are_fetched_ahead_and_no_more() -> None:
+    learner = Numbers(ahead=True, count=20)
+    fetching = Fetching(learner)
+    coming = fetching.epoch(1)
+    next(coming)
+    time.sleep(0.2)  # a step
+    assert len(learner.fetched) == 1 + AHEAD
+    assert [batch for batch, _ in coming] == learner.batches(1)[1:]
     fetching.close()
 
 
