@@ -188,10 +188,12 @@ class Tag(Task[TagOptions, Tagged]):
         train, valid = splits.train, splits.valid
         labels = StepLabels.of(train, valid, splits.test)
         inputs: Inputs | TokenInputs
-        vocabulary = None
+        vocabulary, notes = None, ()
         if isinstance(train.inputs, Sequences):
             numbers = train.inputs
-            inputs = standardised(numbers) if options.standardize else NumberInputs(numbers.features)
+            inputs = NumberInputs(numbers.features)
+            if options.standardize:
+                inputs, notes = standardised(numbers, options.channels)
         else:
             inputs = TokenInputs.train(
                 train.inputs,
@@ -214,6 +216,7 @@ class Tag(Task[TagOptions, Tagged]):
             "vocabulary": None if vocabulary is None else sha256(vocabulary.encode()),
         }
         model = model_of(about, vocabulary, inputs, labels, cell_of(options), options)
+        model.notes = notes
         return model, self._learner(model, known, valid, options)
 
     def rows(self, model: Model) -> dict[str, list[str]]:
