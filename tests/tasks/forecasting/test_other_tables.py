@@ -90,7 +90,10 @@ def test_the_columns_taken_are_said_as_in_training(run: Path) -> None:
     said = io.StringIO()
     file, out = run.parent / "load.csv", run.parent / "figures.json"
     evaluate(str(run), Console(file=said, width=400), data=str(file), out=str(out))
-    columns = "time from 'ds' (named); target 'y' (named); not used: 'note'"
+    columns = (
+        "time from 'ds' (named); target 'y' (named); known ahead 'temperature'; of the past 'HUFL', 'MUFL'; "
+        "not used: 'note'"
+    )
     assert f"  {columns}\n" in said.getvalue()
     read = json.loads(out.read_text())
     assert read["data"] == f"{file}, every window"

@@ -137,7 +137,7 @@ class PooledTask(Task[P, Examples]):
             assert isinstance(module.body.input, nn.Embedding)
             model.notes += (take_vectors(module.body.input, inputs, Path(options.word_vectors)),)
         learner = self.learner(model, splits, options)
-        if options.batches == "mixed":
+        if options.batches == "mixed" and not learner.train.x.uniform:
             model.notes += (learner.mixed(),)
         return model, learner
 
