@@ -63,6 +63,7 @@ def test_a_wrong_value_of_an_option_of_training(given: list[str], said: str) -> 
             "prompt: expected a text, got nothing. If '--length' is the text: --prompt=--length.",
         ),
         (["--prompt", "x"], "run: expected a run folder, got nothing."),
+        (["run", "-e", "5"], "option: unknown name '-e'. Did you mean '--seed'? Valid: --help, --length, "),
         (["run", "--lenght", "5"], "option: unknown name '--lenght'. Did you mean '--length'?"),
     ],
 )

@@ -88,7 +88,7 @@ def checked(
         flag, equals, value = argument.partition("=")
         takes = options.get(_plain(flag))
         if takes is None:
-            if flag.startswith("--") and _plain(flag) not in flags:
+            if flag.startswith("-") and _plain(flag) not in flags:
                 raise unknown("option", _plain(flag), flags)
             joined.append(argument)
             loose += [] if argument.startswith("-") else [argument]
