@@ -65,6 +65,18 @@ def test_a_batch_is_cut_where_that_saves_most() -> None:
     ]
 
 
+@pytest.mark.parametrize("window", [1, 7, 40])
+def test_where_sequences_leave_after_a_window_less_is_cut(window: int) -> None:
+    lengths = lengths_of(64, 1, 400)
+    whole = shuffled_batches(lengths, 16, 0, 1)
+    batches = shuffled_batches(lengths, 16, 0, 1, window=window)
+    taken = sum(
+        int((-(-lengths[rows] // window) * window).clamp(max=lengths[rows].max()).sum()) for rows in batches
+    )
+    assert 1 - int(lengths.sum()) / taken <= 0.1
+    assert len(batches) < len(whole)
+
+
 def test_batches_are_not_in_order_of_length() -> None:
     longest = [
         int(lengths_of(5000, 1, 60)[rows].max())

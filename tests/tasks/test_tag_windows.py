@@ -70,9 +70,12 @@ def test_rows_that_have_ended_leave() -> None:
 
 
 def test_padding() -> None:
-    assert learner(batch_size=6)[0].padding(learner(batch_size=6)[0].batches(1)) > 0.3
-    windows = learner(batch_size=6, bptt=1)[0]
+    whole, windows, wide = (learner(batch_size=6, bptt=bptt)[0] for bptt in (None, 1, 6))
+    assert len(whole.batches(1)) > 1  # cut, as all in one would be half padding
+    assert whole.padding(whole.batches(1)) <= 0.1
+    assert len(windows.batches(1)) == max(LENGTHS)  # not cut: those that have ended leave
     assert windows.padding(windows.batches(1)) == 0.0
+    assert 0.0 < wide.padding(wide.batches(1)) <= 0.1
 
 
 class Memory:
