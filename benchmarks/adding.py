@@ -21,8 +21,9 @@ from benchmarks.learning.evidence import Figure, report
 from elman.inspect import influence, inspect_run, spectrum
 from elman.inspect.examine import look
 from elman.inspect.influence import SHARE
-from elman.tasks.jobs import open_run, train
+from elman.tasks.jobs import train
 from elman.tasks.regressing.options import RegressOptions
+from elman.tasks.using import open_run
 
 STEPS, HIDDEN, BATCH = 200, 128, 16
 PARTS = {"train": 32_000, "valid": 512, "test": 2_000}

@@ -40,6 +40,43 @@ def test_batches_by_length_pad_little() -> None:
     assert padding_share(lengths, mixed) > 0.4
 
 
+@pytest.mark.parametrize("count", [2, 7, 33, 400])
+def test_batches_of_few_and_very_different_lengths_are_cut_until_little_is_padded(count: int) -> None:
+    lengths = (10 ** (1 + 2 * torch.rand(count, generator=torch.Generator().manual_seed(count)))).long()
+    lengths[0] = 0
+    whole = lengths.sort().indices.split(32)  # sorted as a whole, but not cut: no better order is there
+    batches = shuffled_batches(lengths, 32, 0, 1)
+    assert padding_share(lengths, batches) <= 0.1
+    assert sorted(torch.cat(batches).tolist()) == list(range(count))
+    assert all(1 <= len(rows) <= 32 for rows in batches)
+    if count > 2:
+        assert padding_share(lengths, whole) > 0.1
+        assert len(batches) < count / 2  # none is cut for nothing
+    assert [rows.tolist() for rows in batches] == [
+        rows.tolist() for rows in shuffled_batches(lengths, 32, 0, 1)
+    ]
+
+
+def test_a_batch_is_cut_where_that_saves_most() -> None:
+    lengths = torch.tensor([10, 11, 100, 9, 98, 99])
+    assert sorted(sorted(rows.tolist()) for rows in shuffled_batches(lengths, 6, 0, 1)) == [
+        [0, 1, 3],
+        [2, 4, 5],
+    ]
+
+
+@pytest.mark.parametrize("window", [1, 7, 40])
+def test_where_sequences_leave_after_a_window_less_is_cut(window: int) -> None:
+    lengths = lengths_of(64, 1, 400)
+    whole = shuffled_batches(lengths, 16, 0, 1)
+    batches = shuffled_batches(lengths, 16, 0, 1, window=window)
+    taken = sum(
+        int((-(-lengths[rows] // window) * window).clamp(max=lengths[rows].max()).sum()) for rows in batches
+    )
+    assert 1 - int(lengths.sum()) / taken <= 0.1
+    assert len(batches) < len(whole)
+
+
 def test_batches_are_not_in_order_of_length() -> None:
     longest = [
         int(lengths_of(5000, 1, 60)[rows].max())

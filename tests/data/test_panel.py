@@ -46,7 +46,7 @@ def test_a_long_table() -> None:
     assert got.categories["kind"][1] == ("x", "z")
     assert got.stamp_column(got.steps(np.arange(10)), "ds").to_list() == [*hours(6), *hours(4, 2)]
     assert got.notes[0] == (
-        "time from 'ds' (found); series by 'unique_id' (by its name); target 'y' (by its name)"
+        "time from 'ds' (found); series by 'unique_id' (by its name); target 'y' (by its name); static 'kind'"
     )
 
 

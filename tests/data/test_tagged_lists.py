@@ -13,6 +13,7 @@ from elman.data import table_files
 from elman.data.tagged import StepColumns, Tagged
 from elman.data.tagged_source import read_tagged
 from elman.errors import DataError
+from elman.tasks.tagging.labels import label_notes
 
 ROWS: list[dict[str, Any]] = [
     {"id": "a", "tokens": ["Paris", "sleeps"], "ner_tags": ["B-LOC", "O"], "pos": [3, 7]},
@@ -88,6 +89,16 @@ def test_bad_lists(change: dict[str, Any], columns: dict[str, str], expected: st
     with pytest.raises(DataError) as error:
         read(path, **columns)
     assert str(error.value) == f"{path}: {expected}"
+
+
+def test_labels_of_two_kinds_in_a_list_are_said(tmp_path: Path) -> None:
+    """JSON's numbers and texts in one list are read as texts."""
+    rows = [{"tokens": ["a", "b"], "labels": labels} for labels in ([1, "x"], ["x", 22], [1, 22])]
+    data, _, _ = read(written(tmp_path, "data.jsonl", rows))
+    (note,) = label_notes(data, {})
+    assert note == "labels are taken as texts, though some are written as numbers: '1', '22' beside 'x'"
+    rows = [{"tokens": ["a", "b"], "labels": [1, 2]}, {"tokens": ["a", "b"], "labels": [2, 1]}]
+    assert label_notes(read(written(tmp_path, "plain.jsonl", rows))[0], {}) == []
 
 
 def test_lists_without_a_usual_name(tmp_path: Path) -> None:

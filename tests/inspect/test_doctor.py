@@ -14,11 +14,13 @@ from elman.data import Sequences, Splits
 from elman.data.arrays import examples_of
 from elman.data.splits import hold_out
 from elman.data.ts_files import read_ts
-from elman.inspect.doctor import Finding, findings
+from elman.inspect.doctor import Finding, findings, label_leak
 from elman.inspect.examine import examine
-from elman.inspect.signs import Signs
+from elman.inspect.signs import Signs, leak_of
 from elman.tasks.classify import TASK
 from elman.tasks.classifying.options import ClassifyOptions
+from elman.tasks.regress import TASK as REGRESS
+from elman.tasks.regressing.options import RegressOptions
 from elman.train.learner import Learner
 from elman.train.loop import fit
 
@@ -157,13 +159,16 @@ def test_input_that_is_not_scaled(vowels: tuple[list[np.ndarray], np.ndarray]) -
 def test_padding_that_is_most_of_the_work(vowels: tuple[list[np.ndarray], np.ndarray]) -> None:
     sequences, labels = vowels
     cut = [sequence if row % 10 == 0 else sequence[:3] for row, sequence in enumerate(sequences)]
-    finding = Patient(cut, labels, batch_size=256, train=False).findings()["padding"]
+    finding = Patient(cut, labels, batch_size=64, batches="mixed", train=False).findings()["padding"]
     assert finding.figure > 0.5
-    assert "--batch-size 64" in finding.remedy
+    assert "--batches length" in finding.remedy
     assert "--max-steps" in finding.remedy
-    well = Patient(sequences, labels, batch_size=256, train=False)
-    assert 0.0 < well.learner.padding(well.learner.batches(1)) < 0.5  # ragged, as they were recorded
-    assert "padding" not in well.findings()
+    by_length = Patient(cut, labels, batch_size=64, train=False)
+    assert by_length.learner.padding(by_length.learner.batches(1)) <= 0.1
+    well = Patient(sequences, labels, batch_size=64, batches="mixed", train=False)
+    assert 0.1 < well.learner.padding(well.learner.batches(1)) < 0.5  # ragged, as they were recorded
+    for patient in (by_length, well):
+        assert "padding" not in patient.findings()
 
 
 def test_a_label_that_leaks(vowels: tuple[list[np.ndarray], np.ndarray]) -> None:
@@ -181,6 +186,30 @@ def test_a_label_that_leaks(vowels: tuple[list[np.ndarray], np.ndarray]) -> None
     assert "feature 13" in finding.text
     shuffled = np.random.default_rng(0).permutation(codes)
     assert "label leak" not in Patient(beside(shuffled), labels, train=False).findings()
+
+
+def test_a_target_that_leaks() -> None:
+    """A number for each sequence, which one of its three channels holds from the first step on."""
+    generator = np.random.default_rng(0)
+    sequences = generator.normal(size=(400, 9, 3)).astype(np.float32)
+    targets = sequences.mean((1, 2)).astype(np.float64)
+
+    def found(X: np.ndarray, y: np.ndarray) -> Finding | None:
+        splits = Splits(examples_of(X, y))
+        options = REGRESS.choose(RegressOptions(hidden_size=4), splits)
+        learner = REGRESS.prepare(options, splits)[1]
+        return label_leak(Signs(leak=leak_of(learner)))
+
+    assert found(sequences, targets) is None
+    leaky = np.concatenate([sequences, np.repeat(3 * targets + 1, 9).reshape(-1, 9, 1).astype(np.float32)], 2)
+    finding = found(leaky, targets)
+    assert finding is not None
+    assert finding.figure >= 0.99
+    assert "% of the variance of the target of sequences" in finding.text
+    assert "by feature 4." in finding.text
+    assert "Look whether feature 4 is the target, or made from it" in finding.remedy
+    assert found(leaky, generator.permutation(targets)) is None
+    assert found(leaky[:3], targets[:3]) is None  # of so few nothing is said
 
 
 def test_what_is_not_known_is_not_spoken_of() -> None:

@@ -17,7 +17,8 @@ from elman.data.sequences import Sequences
 from elman.data.ts_files import read_ts
 from elman.errors import ArgumentError, DataError
 from elman.tasks.classifying.options import ClassifyOptions
-from elman.tasks.jobs import evaluate, predict, train
+from elman.tasks.jobs import train
+from elman.tasks.using import evaluate, predict
 
 pytestmark = pytest.mark.data
 

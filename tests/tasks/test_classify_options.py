@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,17 @@ def test_word_vectors(tmp_path: Path, header: str) -> None:
     assert not model.module.body.input.weight[0].any()  # type: ignore[union-attr]
 
 
+def test_word_vectors_with_more_numbers_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "words.vec"
+    path.write_text("good 1 0\nbad -1 0 7\nfilm 0 1\n. . 0 1\nactor 0 1 8\n")
+    splits = Splits(Examples(TEXTS, np.array(FEELINGS), "texts"))
+    options = TASK.choose(ClassifyOptions(word_vectors=str(path), min_frequency=1), splits)
+    assert TASK.prepare(options, splits)[0].notes == (
+        "word vectors: 2 of 6 tokens found in words.vec (2 features each); 2 lines with more numbers are "
+        "left out, the first is line 2",
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -197,3 +209,24 @@ def test_an_embedding_size_that_the_vectors_do_not_have(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError) as error:
         Classifier(word_vectors=str(path), embedding_size=5).fit(TEXTS, FEELINGS)
     assert str(error.value) == ("embedding_size: expected 3, as the word vectors have, got 5. Leave it out.")
+
+
+def test_mixed_batches_say_what_they_pad() -> None:
+    texts = [f"{'word ' * (3 + 40 * (row % 2))}{text}" for row, text in enumerate(TEXTS * 20)]
+    splits = Splits(Examples(texts, np.array(FEELINGS * 20), "texts"))
+    options = TASK.choose(ClassifyOptions(batches="mixed", batch_size=8, hidden_size=4), splits)
+    model, learner = TASK.prepare(options, splits)
+    mixed, by_length = (float(share) for share in re.findall(r"([\d.]+)%", model.notes[-1]))
+    assert model.notes[-1].startswith("batches mixed: ")
+    assert mixed == pytest.approx(100 * learner.padding(learner.batches(1)), abs=0.05)
+    assert by_length < 10 < 30 < mixed
+
+
+def test_a_baseline_that_learns_from_a_share_says_of_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("elman.tasks.pooled.baselines.MOST", 30)
+    examples = Examples(Sequences.from_dense(X[:60]), Y[:60], "digits")
+    model, _ = TASK.prepare(TASK.choose(ClassifyOptions(hidden_size=4), Splits(examples)), Splits(examples))
+    rules = list(TASK.baselines(model, examples, examples))
+    assert rules[0] == "majority"
+    (share,) = re.fullmatch(r"summary features, from (\d+) of 60", rules[1]).groups()  # type: ignore[union-attr]
+    assert 25 <= int(share) <= 35

@@ -14,7 +14,7 @@ from rich.console import Console
 import elman
 from elman.data.named import digits
 from elman.data.sequences import Sequences
-from elman.tasks import jobs
+from elman.tasks import jobs, using
 from elman.tasks.classifying.options import ClassifyOptions
 from elman.tasks.forecasting.options import ForecastOptions
 from elman.tasks.generating.options import GenerateOptions
@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> Path:
 def evaluated(run: Path) -> tuple[dict, str]:
     """(the baselines, what was said), on the test part of the named digits."""
     said = io.StringIO()
-    jobs.evaluate(str(run), Console(file=said, width=300), data="digits", out=str(run / "figures.json"))
+    using.evaluate(str(run), Console(file=said, width=300), data="digits", out=str(run / "figures.json"))
     return json.loads((run / "figures.json").read_text())["baselines"], said.getvalue()
 
 
@@ -71,7 +71,7 @@ def test_a_model_from_python_says_so(tmp_path: Path) -> None:
 def own(run: Path) -> str:
     """What is said of the run's own test part."""
     said = io.StringIO()
-    jobs.evaluate(str(run), Console(file=said, width=300))
+    using.evaluate(str(run), Console(file=said, width=300))
     return said.getvalue()
 
 
@@ -96,9 +96,9 @@ def test_the_data_are_read_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert times == [f"{run.parent / 'digits.npz'}"]
     evaluated(run)  # other data: the baselines learn from those of the run
     assert times == [f"{run.parent / 'digits.npz'}"] * 2
-    jobs.evaluate(str(run), Console(quiet=True), read="rows")  # as in training
+    using.evaluate(str(run), Console(quiet=True), read="rows")  # as in training
     assert len(times) == 3
-    jobs.evaluate(str(run), Console(quiet=True), read="columns")  # not as in training: twice
+    using.evaluate(str(run), Console(quiet=True), read="columns")  # not as in training: twice
     assert len(times) == 5
 
 

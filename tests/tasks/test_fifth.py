@@ -33,8 +33,8 @@ class Parity(Classify):
         return replace(splits, **{name: odd(part) for name, part in splits.parts().items()}), options
 
     def read_more(self, data, options, *, labelled):
-        part, called = super().read_more(data, options, labelled=labelled)
-        return odd(part), called
+        more = super().read_more(data, options, labelled=labelled)
+        return replace(more, part=odd(more.part))
 
 
 def odd(part):

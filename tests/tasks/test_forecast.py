@@ -17,8 +17,9 @@ from rich.console import Console
 from elman.errors import ArgumentError, DataError, MissingError, RunError
 from elman.estimators import Forecaster, load
 from elman.tasks.forecast import ForecastOptions
-from elman.tasks.jobs import evaluate, predict, train
+from elman.tasks.jobs import train
 from elman.tasks.saved import open_model
+from elman.tasks.using import evaluate, predict
 from elman.train import loop
 
 pytestmark = pytest.mark.data

@@ -102,6 +102,8 @@ def test_two_processes_share_a_study(tmp_path: Path) -> None:
     numbers = [int(number) for text in said for number in re.findall(r"^trial (\d+): ", text, re.MULTILINE)]
     assert sorted(numbers) == list(range(len(numbers)))  # each trial was one process's
     assert 6 <= len(numbers) <= 7
+    tried = [one for text in said for one in re.findall(r"^trial \d+: (.*?): ", text, re.MULTILINE)]
+    assert len(set(tried)) == len(tried) == len(numbers)  # one of them alone drew by the seed
     assert all("best trials" in text and "importance of each option" in text for text in said)
     figures = [float(f) for text in said for f in re.findall(r"accuracy (0\.\d+)", text)]
     last = max(said, key=lambda text: int(re.findall(r"(\d+) trials to the end", text)[0]))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from elman.errors import ArgumentError, unknown
+from elman.cli.values import Places, Takes, checked, takes_of_job
+from elman.errors import ArgumentError
 
 if TYPE_CHECKING:
     from elman.train.options import TrainOptions
@@ -22,7 +22,7 @@ def read_options(kind: type[TrainOptions], given: list[str], *, command: str) ->
 
     Raises `ArgumentError` for an unknown option, with the nearest one.
     """
-    from elman.train.options import from_mapping, rules
+    from elman.train.options import expectation, from_mapping, rules
     from elman.train.toml import read_toml
 
     given, config = take(given, "--config")
@@ -32,14 +32,18 @@ def read_options(kind: type[TrainOptions], given: list[str], *, command: str) ->
         config = str(Path(out) / "config.toml")
         config = config if Path(config).is_file() else None
     start = from_mapping(kind, read_toml(Path(config)), origin=config) if config else kind()
-    flags = {"--hidden", "--help", "--config"}
+    flags, takes = {"--help", "--config"}, {}
     for option, rule in rules(kind).items():
         if rule.command_line:
             flag = f"--{option.replace('_', '-')}"
             flags |= {flag, f"--no-{flag[2:]}"} if rule.kind is bool else {flag}
+            if rule.kind is not bool or rule.optional:
+                takes[flag] = Takes(option, rule.kind, expectation(rule), optional=rule.optional)
             if rule.kind is bool and rule.optional:
                 given = _spell_out(given, flag)
-    return _parse(kind, given, flags, default=start, prog=f"elman {command}")
+    takes["--hidden"] = takes["--hidden-size"]
+    given = checked(given, takes, flags | set(takes), Places())
+    return tyro.cli(kind, args=given, default=start, prog=f"elman {command}")
 
 
 def _spell_out(given: list[str], flag: str) -> list[str]:
@@ -66,36 +70,16 @@ def _value(given: list[str], flag: str) -> str | None:
 
 
 def parse_job(kind: type[Any], given: list[str], prog: str) -> Any:
-    names = {name.replace("_", "-"): f.default for name, f in kind.__dataclass_fields__.items()}
+    """The options of a job on a run; raises `ArgumentError` for what cannot be one, with the nearest name."""
+    takes, places = takes_of_job(kind)
+    flags = {"--help", *takes}
     for name, own in kind.__dataclass_fields__.items():
+        flag = f"--{name.replace('_', '-')}"
         if own.metadata.get("flag"):  # one that may also be left open
-            given = _spell_out(given, f"--{name.replace('_', '-')}")
-    given = _with_values(given, {f"--{name}" for name, usual in names.items() if not isinstance(usual, bool)})
-    flags = {"--help", *(f"--{name}" for name in names)}
-    flags |= {f"--no-{name}" for name, default in names.items() if isinstance(default, bool)}
-    return _parse(kind, given, flags, prog=prog)
-
-
-def _with_values(given: list[str], flags: set[str]) -> list[str]:
-    """`--flag -value` as `--flag=-value`, where what stands behind begins with a dash but looks like no flag,
-    as a prompt may."""
-    joined: list[str] = []
-    waiting = iter(given)
-    for argument in waiting:
-        if argument in flags and (value := next(waiting, None)) is not None:
-            dashed = value.startswith("-") and not re.match("--[a-zA-Z]", value)
-            joined += [f"{argument}={value}"] if dashed else [argument, value]
-        else:
-            joined.append(argument)
-    return joined
-
-
-def _parse(kind: type[Any], given: list[str], flags: set[str], **keywords: Any) -> Any:
-    for argument in given:
-        flag = argument.partition("=")[0].replace("_", "-")
-        if flag.startswith("--") and flag not in flags:
-            raise unknown("option", flag, flags)
-    return tyro.cli(kind, args=given, **keywords)
+            given = _spell_out(given, flag)
+        if isinstance(own.default, bool):
+            flags |= {flag, f"--no-{flag[2:]}"}
+    return tyro.cli(kind, args=checked(given, takes, flags, places), prog=prog)
 
 
 def take(given: list[str], wanted: str) -> tuple[list[str], str | None]:

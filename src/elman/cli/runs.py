@@ -29,7 +29,7 @@ class _Evaluate:
 def evaluate(given: list[str]) -> int:
     """`elman evaluate RUN`; the exit code."""
     options = parse_job(_reading(_Evaluate, given), given, "elman evaluate")
-    from elman.tasks.jobs import evaluate
+    from elman.tasks.using import evaluate
 
     evaluate(console=terminal(), **vars(options))
     return 0
@@ -52,7 +52,7 @@ class _Predict:
 def predict(given: list[str]) -> int:
     """`elman predict RUN`; the exit code."""
     options = parse_job(_reading(_Predict, given), given, "elman predict")
-    from elman.tasks.jobs import predict
+    from elman.tasks.using import predict
 
     predict(console=terminal(), **vars(options))
     return 0
@@ -92,7 +92,7 @@ def _reading(job: type[Any], given: list[str]) -> type[Any]:
     run = next((argument for argument in given if not argument.startswith("-")), None)
     if run is None or given[0] != run:
         return job  # without a run in front only the help can be shown, or an error
-    from elman.tasks.jobs import reading_options
+    from elman.tasks.using import reading_options
 
     extra: list[Any] = []
     for name, kind, before in reading_options(run):

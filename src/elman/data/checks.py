@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,8 @@ def check_spread(numbers: np.ndarray, source: str) -> None:
 def class_notes(
     train: np.ndarray | None, others: Mapping[str, np.ndarray | None], *, unit: str = "example"
 ) -> list[str]:
-    """What is odd about the classes, to be said: seen once or never in training, or missing elsewhere.
+    """What is odd about the classes, to be said: of two kinds, seen once or never in training, or missing
+    elsewhere.
 
     train: (N,) labels of the training data. others: by name, those of the other parts; None where there are
         none. unit: what has one.
@@ -132,21 +133,35 @@ def class_notes(
     if train is None:
         return []
     classes, counts = np.unique(train, return_counts=True)
-    notes = []
+    notes = _of_two_kinds(classes)
     if (counts == 1).any():
-        notes.append(f"seen once in the training data: {_listed(classes[counts == 1])}")
+        notes.append(f"seen once in the training data: {_listed(classes[counts == 1].tolist())}")
     for name, labels in others.items():
         if labels is None:
             continue
         if len(new := np.setdiff1d(labels, classes)):
-            notes.append(f"in the {name} data, but not in the training data: {_listed(new)}")
+            notes.append(f"in the {name} data, but not in the training data: {_listed(new.tolist())}")
         if len(missing := np.setdiff1d(classes, labels)):
-            notes.append(f"no {unit} of {_listed(missing)} in the {name} data: nothing is known of it there")
+            notes.append(
+                f"no {unit} of {_listed(missing.tolist())} in the {name} data: nothing is known of it there"
+            )
     return notes
 
 
-def _listed(classes: np.ndarray) -> str:
-    return ", ".join(repr(value) for value in classes.tolist()[:10]) + (" …" if len(classes) > 10 else "")
+def _of_two_kinds(classes: np.ndarray) -> list[str]:
+    """A note on texts some of which are written as numbers: of lists in JSON both become texts."""
+    texts = [value for value in classes.tolist() if isinstance(value, str)]
+    numbers = [text for text in texts if text.removeprefix("-").isdecimal()]
+    if len(numbers) in (0, len(texts)):
+        return []
+    other = next(text for text in texts if text not in numbers)
+    return [
+        f"labels are taken as texts, though some are written as numbers: {_listed(numbers)} beside {other!r}"
+    ]
+
+
+def _listed(classes: Sequence[Any]) -> str:
+    return ", ".join(map(repr, classes[:10])) + (" …" if len(classes) > 10 else "")
 
 
 def encode_labels(examples: Examples, classes: np.ndarray) -> torch.Tensor:

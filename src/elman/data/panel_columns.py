@@ -143,6 +143,8 @@ def _note(head: pl.DataFrame, taken: SeriesColumns, given: SeriesColumns) -> str
     shown = ", ".join(map(repr, taken.targets[:8])) + (" …" if many > 8 else "")
     how = "named" if given.targets else "by its name" if taken.targets == ("y",) else "all columns of numbers"
     found.append(f"target{'s' if many > 1 else ''} {shown} ({how})")
+    roles = {"known ahead": taken.known, "of the past": taken.past, "static": taken.static}
+    found += [f"{role} {', '.join(map(repr, names))}" for role, names in roles.items() if names]
     if rest := not_used(head.columns, (*taken.time, taken.series, *taken.targets, *taken.covariates)):
         found.append(rest)
     return "; ".join(found)

@@ -5,12 +5,24 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from elman.data.files import existing
 from elman.errors import DataError
+
+
+@dataclass(frozen=True)
+class WordVectors:
+    """vectors (M, size) float32, and the number (M,) of the word of each. longer: how many lines have more
+    numbers, which belong to no word, and the first of them."""
+
+    vectors: np.ndarray
+    words: np.ndarray
+    longer: int = 0
+    first_longer: int = 0
 
 
 def vector_size(path: Path) -> int:
@@ -24,15 +36,15 @@ def vector_size(path: Path) -> int:
     return len(first) - 1
 
 
-def read_word_vectors(path: Path, numbers: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
-    """(vectors (M, size) float32, the number (M,) of the word of each) for the words of `numbers` that are in
-    the file, which is read line by line.
+def read_word_vectors(path: Path, numbers: dict[str, int]) -> WordVectors:
+    """The vectors of the words of `numbers` that are in the file, which is read line by line.
 
     numbers: by word. Raises `DataError` with the line for one of another size or with something that is no
     number, and if no word is found.
     """
     size = vector_size(path)
     found: dict[int, np.ndarray] = {}
+    longer = first_longer = 0
     for line, text in _lines(path):
         if line == 1 and len(text.split(" ")) == 2:
             continue
@@ -41,6 +53,8 @@ def read_word_vectors(path: Path, numbers: dict[str, int]) -> tuple[np.ndarray, 
             raise DataError(
                 f"{path}: expected {size} numbers in every line, got {len(values)} in line {line}."
             )
+        if " " in word and _is_number(word.rpartition(" ")[2]):  # of more words there are some, as in ". . ."
+            longer, first_longer = longer + 1, first_longer or line
         if word in numbers and numbers[word] not in found:
             try:
                 vector = np.array(values, dtype=np.float32)
@@ -56,7 +70,16 @@ def read_word_vectors(path: Path, numbers: dict[str, int]) -> tuple[np.ndarray, 
             f"{path}: expected vectors of words in the data, found none of {len(numbers):,}. "
             "Are the words written in the same way (capital letters)?"
         )
-    return np.stack(list(found.values())), np.array(list(found), dtype=np.int64)
+    words = np.array(list(found), dtype=np.int64)
+    return WordVectors(np.stack(list(found.values())), words, longer, first_longer)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -220,20 +220,19 @@ MOST = 0.5
 
 
 def padding(signs: Signs) -> Finding | None:
-    """More than half of the steps of a batch are padding."""
+    """More than half of the steps are padding, as in mixed batches they may be."""
     if signs.padding <= MOST:
         return None
     lengths = sorted(signs.lengths)
     cut = ""
     if "max_steps" in signs.options and lengths:
         cut = f" Or cut the longest (--max-steps {max(2, lengths[len(lengths) * 9 // 10])})."
-    batch = signs.options.get("batch_size") or 4
     return Finding(
         "padding",
         0.3 + 0.2 * signs.padding,
         signs.padding,
         f"{signs.padding:.0%} of the steps of the batches are padding.",
-        f"Try smaller batches, whose lengths are nearer (--batch-size {max(1, batch // 4)}).{cut}",
+        f"Make them of sequences that are about as long (--batches length).{cut}",
     )
 
 
@@ -241,17 +240,20 @@ PERFECT = 0.99
 
 
 def label_leak(signs: Signs) -> Finding | None:
-    """The first step alone tells the label of sequences that were not seen."""
+    """The first step alone tells the label, or the number, of sequences that were not seen."""
     leak = signs.leak
-    if leak is None or leak.accuracy < PERFECT or leak.frequent >= 0.95:
+    if leak is None or leak.share < PERFECT or leak.frequent >= 0.95:
         return None
+    label, told = "label", f"the label of {leak.share:.1%}"
+    if leak.numbers:
+        label, told = "target", f"{leak.share:.1%} of the variance of the target"
     return Finding(
         "label leak",
         0.95,
-        leak.accuracy,
-        f"The first step alone tells the label of {leak.accuracy:.1%} of sequences that a small tree was not "
-        f"trained on, by feature {leak.feature}.",
-        f"Look whether feature {leak.feature} is the label, or made from it, and leave it out "
+        leak.share,
+        f"The first step alone tells {told} of sequences that a small tree was not trained on, by feature "
+        f"{leak.feature}.",
+        f"Look whether feature {leak.feature} is the {label}, or made from it, and leave it out "
         "(--channels names the columns to read).",
     )
 

@@ -123,8 +123,8 @@ def last_word(learner: Learner, options: TrainOptions, outcome: Outcome) -> str:
 
 def _splits(task: Task[Any, Any], options: Any, data: str | None) -> tuple[Splits[Any], str]:
     if data is not None:
-        part, called = task.read_more(data, options, labelled=True)
-        return Splits(part), called
+        more = task.read_more(data, options, labelled=True)
+        return Splits(more.part), more.called
     splits, _ = task.read(options)
     return splits, f"{options.data}, its training part"
 

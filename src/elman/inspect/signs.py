@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from elman.inspect.gates import Units
-from elman.inspect.leak import FirstStep, first_step
+from elman.inspect.leak import FirstStep, first_step, first_step_of_numbers
 from elman.nn.recording import Walk
 from elman.tasks.classifying.learner import ClassifyLearner
+from elman.tasks.pooled.learner import PooledLearner
 from elman.train.gradient_flow import LayerFlow
 from elman.train.learner import Learner
 
@@ -87,8 +88,8 @@ def reading_of(walks: Sequence[Walk]) -> Reading | None:
 
 
 def leak_of(learner: Learner) -> FirstStep | None:
-    """Of classification alone; None where it cannot be told."""
-    if not isinstance(learner, ClassifyLearner):
+    """Of tasks that answer once for a whole sequence; None where it cannot be told."""
+    if not isinstance(learner, PooledLearner):
         return None
     values: list[Tensor] = []
     labels: list[Tensor] = []
@@ -103,4 +104,5 @@ def leak_of(learner: Learner) -> FirstStep | None:
             break
     if longest < 2:
         return None
-    return first_step(torch.cat(values).numpy(), torch.cat(labels).numpy())
+    told = first_step if isinstance(learner, ClassifyLearner) else first_step_of_numbers
+    return told(torch.cat(values).numpy(), torch.cat(labels).numpy())

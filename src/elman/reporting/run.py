@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from elman.errors import DataError, RunError
-from elman.tasks.jobs import open_run, part_of
 from elman.tasks.task import Model, Task
+from elman.tasks.using import open_run, part_of
 from elman.train.options import TrainOptions
 from elman.train.run_folder import CARD, CONFIG, FLOW, INSPECTION, METRICS, RESULT
 
@@ -70,7 +70,8 @@ def read_run(path: str | Path, *, data: str | None = None, look: bool = True) ->
     if not look:
         return run
     try:
-        run.part, run.called = part_of(task, data, options, labelled=True)
+        more = part_of(task, data, options, labelled=True)
+        run.part, run.called = more.part, more.called
         if data is not None:
             run.figures = task.figures(model, run.part)
     except (DataError, ValueError, RunError, OSError) as error:

@@ -38,6 +38,7 @@ from elman.tasks.forecasting.picture import MOST, draw_forecasts
 from elman.tasks.forecasting.reading import (
     Ahead,
     Measured,
+    check_same_columns,
     panel_of,
     read_splits,
     segment_for,
@@ -48,7 +49,7 @@ from elman.tasks.forecasting.reading import (
 )
 from elman.tasks.forecasting.tables import table_of
 from elman.tasks.network import cell_of
-from elman.tasks.task import Answer, Model, Task, saved_cell
+from elman.tasks.task import Answer, Model, More, Task, saved_cell
 from elman.train.display import shown_figure
 from elman.train.options import from_mapping, to_mapping
 from elman.train.sheet import Sheet
@@ -86,17 +87,18 @@ class Forecast(Task[ForecastOptions, Windows]):
         _check_not_ahead(options, "it in elman predict, beside --data, whose next steps it is about")
         return read_splits(options), options
 
-    def read_more(self, data: str, options: ForecastOptions, *, labelled: bool) -> tuple[Windows, str]:
+    def read_more(self, data: str, options: ForecastOptions, *, labelled: bool) -> More[Windows]:
         source = source_of(data)
+        check_same_columns(source, options)
         if labelled:
             _check_not_ahead(options, "it in elman predict alone")
             windows, which = windows_to_evaluate(panel_of(source, options), options)
-            said = [*windows.panel.changes, *short_series(windows, windows.panel.ends - windows.horizon)]
-            return windows, "; ".join([f"{data}, {which}", *said])
+            short = short_series(windows, windows.panel.ends - windows.horizon)
+            return More(windows, f"{data}, {which}", (*windows.panel.notes, *short))
         future = None if options.future is None else source_of(options.future, what="future")
         panel = panel_of(source, options, ahead=options.horizon or 0, future=future)
         windows = windows_to_predict(panel, options)
-        return windows, "; ".join([data, *panel.changes, *short_series(windows, panel.ends)])
+        return More(windows, data, (*panel.notes, *short_series(windows, panel.ends)))
 
     def choose(self, options: ForecastOptions, splits: Splits[Windows]) -> ForecastOptions:
         if options.auto_ets and not options.baselines:

@@ -32,7 +32,7 @@ from elman.tasks.generating.options import GenerateOptions
 from elman.tasks.generating.perplexity import by_context, mean_loss, text_figures, token_losses
 from elman.tasks.generating.writing import Writer
 from elman.tasks.network import cell_of
-from elman.tasks.task import Answer, Model, Task, saved_cell
+from elman.tasks.task import Answer, Model, More, Task, saved_cell
 from elman.train.durable import sha256
 from elman.train.optimizers import LEARNING_RATES
 from elman.train.options import from_mapping, to_mapping
@@ -154,10 +154,11 @@ class Generate(Task[GenerateOptions, "Tokens | Passage"]):
         splits = Splits(parts["train"], valid, test, notes=tuple(notes))
         return _to_learn(splits), options
 
-    def read_more(self, data: str, options: GenerateOptions, *, labelled: bool) -> tuple[Passage, str]:
+    def read_more(self, data: str, options: GenerateOptions, *, labelled: bool) -> More[Tokens | Passage]:
         corpus = read_corpus(data)
         part = "test" if "test" in corpus.parts else "train"
-        return Passage(corpus.parts[part]), f"{data}, its test part" if part == "test" else data
+        called = f"{data}, its test part" if part == "test" else data
+        return More(Passage(corpus.parts[part]), called)
 
     def choose(self, options: GenerateOptions, splits: Splits) -> GenerateOptions:
         train: Tokens = splits.train

@@ -15,7 +15,7 @@ from elman.data.text_tokens import tokens_of
 from elman.errors import DataError
 from elman.tasks.embedding import embedding
 
-SMALLEST_DEVIATION = 1e-6
+SMALLEST_DEVIATION = 1e-7  # beside the mean: float32 tells less apart
 
 
 class Inputs(Protocol):
@@ -102,8 +102,9 @@ class Standardise(nn.Module):
         return (x - self.shift) * self.scale
 
 
-def standardised(sequences: Sequences) -> NumberInputs:
-    """`NumberInputs` by which each feature gets mean 0 and deviation 1; constant ones become 0.
+def standardised(sequences: Sequences, names: str | None = None) -> tuple[NumberInputs, tuple[str, ...]]:
+    """(`NumberInputs` by which each feature gets mean 0 and deviation 1 and constant ones become 0, a note on
+    those, by their `names`, with commas between, or their numbers).
 
     The numbers are passed over in pieces, twice, so they need not fit in memory.
     """
@@ -111,9 +112,20 @@ def standardised(sequences: Sequences) -> NumberInputs:
     mean = sum(piece.sum(0) for piece in _pieces(sequences)) / count
     square = sum((piece - mean).square().sum(0) for piece in _pieces(sequences)) / count
     deviation = torch.as_tensor(square).sqrt()
-    scale = torch.where(deviation > SMALLEST_DEVIATION, 1.0 / deviation, torch.ones_like(deviation))
     shift = torch.as_tensor(mean)
-    return NumberInputs(sequences.features, tuple(shift.float().tolist()), tuple(scale.float().tolist()))
+    varied = deviation > SMALLEST_DEVIATION * shift.abs()
+    scale = torch.where(varied, 1.0 / deviation, torch.ones_like(deviation))
+    inputs = NumberInputs(sequences.features, tuple(shift.float().tolist()), tuple(scale.float().tolist()))
+    return inputs, _constant((~varied).nonzero()[:, 0].tolist(), sequences.features, (names or "").split(","))
+
+
+def _constant(places: list[int], features: int, names: Sequence[str]) -> tuple[str, ...]:
+    """A note on features that never change."""
+    if not places:
+        return ()
+    called = [repr(names[place]) if len(names) == features else f"number {place + 1}" for place in places]
+    listed = ", ".join(called[:8]) + (" …" if len(called) > 8 else "")
+    return (f"{len(places):,} of {features:,} features never change in the training data: {listed}",)
 
 
 def _pieces(sequences: Sequences) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""The three jobs that every task has: train, evaluate, predict."""
+"""The first of the three jobs that every task has: train. The other two are in `using`."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from rich.console import Console
 
 from elman.bench import machine
 from elman.data import Splits
-from elman.errors import ArgumentError, DataError, RunError, shown, wrong
+from elman.errors import shown, wrong
 from elman.tasks import task_named
+from elman.tasks.figures_table import figures_table
 from elman.tasks.initial import start_from
-from elman.tasks.saved import open_model
 from elman.tasks.task import Model, Task
 from elman.train.averaging import check_average
 from elman.train.card import model_card
 from elman.train.device import check_device
-from elman.train.display import Display, Displays, RichDisplay, shown_figure
-from elman.train.durable import write_bytes, write_json, write_text
+from elman.train.display import Display, Displays, RichDisplay
+from elman.train.durable import write_text
 from elman.train.interrupt import Interrupt
 from elman.train.learner import Learner
 from elman.train.loop import Outcome, fit
-from elman.train.options import TrainOptions, check, from_mapping, rules, to_mapping
+from elman.train.options import TrainOptions, check, from_mapping, to_mapping
 from elman.train.picture import draw_learning_curve, save_picture
-from elman.train.run_folder import CARD, EVENTS, PICTURE, PREDICTIONS, RunFolder
-from elman.train.sheet import Sheet
+from elman.train.run_folder import CARD, EVENTS, PICTURE, RunFolder
 from elman.train.tensorboard import TensorBoardDisplay, check_tensorboard
 
 #: makes a display from the run folder, the task and the model
@@ -108,158 +107,6 @@ def train(
     if last_word is not None and (said := last_word(learner, options, outcome)):
         console.print(said, highlight=False, markup=False, soft_wrap=True)
     return outcome
-
-
-def evaluate(
-    run: str, console: Console, *, data: str | None = None, out: str | None = None, **reading: Any
-) -> dict[str, Any]:
-    """Measure the model of a run folder on labelled data; `out` names a JSON file for the figures.
-
-    data: the last part of the run's own data (its test part, where there is one) unless given.
-    reading: the task's options about the form of data (`reading_options`), where they differ from training.
-    """
-    task, model, options = open_run(run, **reading)
-    _check_out(out, overwrite=True)
-    trained = from_mapping(task.options, model.about["options"], origin=run)
-    own = None  # what the run was trained on: read once, for all that is asked of it
-    if data is None:
-        splits = _own(task, options)
-        own = splits if options == trained else _own(task, trained)
-        if said := _changed(task, model, own, trained, run):
-            console.print(said, style="yellow", highlight=False, markup=False, soft_wrap=True)
-        part, called = splits.last, _last_called(splits, options)
-    else:
-        part, called = task.read_more(data, options, labelled=True)
-    figures = task.figures(model, part)
-    baselines, missing = _baselines(task, model, part, own, trained)
-    console.print(_figures_table({"network": figures}, baselines, task, title=called))
-    if missing:
-        said = f"baselines that learn from the training data are left out: {missing}"
-        console.print(said, highlight=False, markup=False, soft_wrap=True)
-    for table in task.describe(figures, model):
-        console.print(table)
-    if out is not None:
-        write_json(Path(out), {"run": run, "data": called, "figures": figures, "baselines": baselines})
-        console.print(f"figures written to {out}", highlight=False)
-    return figures
-
-
-def predict(
-    run: str,
-    console: Console,
-    *,
-    data: str | None = None,
-    out: str | None = None,
-    overwrite: bool = False,
-    **reading: Any,
-) -> int:
-    """Write a CSV with a row for each thing predicted. Returns the rows.
-
-    data: the last part of the run's own data (its test part, where there is one) unless given.
-    out: predictions.csv in the run folder unless given.
-    reading: the task's options about the form of data (`reading_options`), where they differ from training.
-    """
-    out = str(Path(run) / PREDICTIONS) if out is None else out
-    _check_out(out, overwrite=overwrite)
-    task, model, options = open_run(run, **reading)
-    part, called = part_of(task, data, options, labelled=False)
-    table = task.predictions(model, part)
-    write_bytes(Path(out), table.write_csv().encode())
-    said = f"{len(table):,} predictions for {called} written to {out}"
-    console.print(said, highlight=False, markup=False, soft_wrap=True)
-    return len(table)
-
-
-def part_of(
-    task: Task[Any, Any], data: str | None, options: TrainOptions, *, labelled: bool
-) -> tuple[Any, str]:
-    """(what `data` names, what to call it); the last part of the data of the run itself for None.
-
-    Raises `DataError` for data that cannot be read, `ArgumentError` for none where the run has none itself.
-    """
-    if data is not None:
-        return task.read_more(data, options, labelled=labelled)
-    splits = _own(task, options)
-    return splits.last, _last_called(splits, options)
-
-
-def _own(task: Task[Any, Any], options: TrainOptions) -> Splits[Any]:
-    """The data that a run names itself; raises `ArgumentError` where it names none."""
-    if not options.data:
-        raise wrong(
-            "data",
-            expected="data to read, since this model was trained in Python, on arrays",
-            got=None,
-            remedy="Name them by --data.",
-        )
-    return task.read(options)[0]
-
-
-def _last_called(splits: Splits[Any], options: TrainOptions) -> str:
-    return f"{options.data}, its {list(splits.parts())[-1]} part"
-
-
-def _changed(task: Task[Any, Any], model: Model, splits: Splits[Any], options: TrainOptions, run: str) -> str:
-    """What is to be said where a run's own data, as they are now, are not known to be those that it was
-    trained on."""
-    then = RunFolder(Path(run)).load_model()[1].get("data")
-    if not then:
-        return "The run does not say what data it was trained on, so whether they have changed is not known."
-    try:
-        now = task.learner(model, splits, options).fingerprint()
-    except DataError:  # such as a class that was not there
-        now = ""
-    if now == then:
-        return ""
-    return (
-        f"The training data have changed since training ({options.data}): what is now its "
-        f"{list(splits.parts())[-1]} part may have been trained on, and the baselines learn from other data "
-        "than the network did."
-    )
-
-
-def _baselines(
-    task: Task[Any, Any], model: Model, part: Any, own: Splits[Any] | None, options: TrainOptions
-) -> tuple[dict[str, Any], str]:
-    """(the figures of the baselines, learned again from what a run was trained on; why some are left out).
-
-    own: what it was trained on, where that has been read; options: those of the training.
-    """
-    missing = ""
-    if options.baselines and not options.data:
-        missing = "the model was trained in Python, on arrays."
-    elif options.baselines:
-        try:
-            own = own or _own(task, options)
-            return task.baselines(model, part, own.train), ""
-        except (ArgumentError, DataError) as error:
-            missing = str(error)
-    return task.baselines(model, part, None), missing
-
-
-def reading_options(run: str) -> list[tuple[str, type, Any]]:
-    """(name, kind, value in training) of each option about the form of data that the task of a run has.
-
-    Raises `RunError` if there is no such run.
-    """
-    task, model = open_model(run)
-    shared, before = rules(TrainOptions), model.about["options"]
-    own = {name: rule for name, rule in rules(task.options).items() if name not in shared}
-    return [(name, rule.kind, before.get(name)) for name, rule in own.items() if not rule.python]
-
-
-def open_run(run: str, **changes: Any) -> tuple[Task[Any, Any], Model, Any]:
-    """(task, model, options) of a run folder; `changes` that are None are left out.
-
-    Raises `RunError` if there is none, or a file is truncated or was changed, `ArgumentError` for a change
-    that cannot be.
-    """
-    task, model = open_model(run)
-    options = from_mapping(task.options, model.about["options"], origin=run)
-    changed = options.replace(**{name: value for name, value in changes.items() if value is not None})
-    if changed != options:
-        check(changed)
-    return task, model, changed
 
 
 def _folder(name: str, options: TrainOptions) -> tuple[RunFolder, TrainOptions]:
@@ -345,7 +192,7 @@ def _report(
     pictures = [PICTURE, *drawn]
     card = model_card(result, about=about, python=python, limits=task.limits, pictures=pictures)
     write_text(folder.path / CARD, card)
-    console.print(_figures_table(figures, baselines, task))
+    console.print(figures_table(figures, baselines, task))
     console.print(
         f"padding {result['padding']:.1%} of all steps, waiting for data {result['waiting']:.1%} of the time",
         highlight=False,
@@ -369,35 +216,5 @@ def _report(
     )
 
 
-def _figures_table(
-    figures: Mapping[str, Mapping[str, Any]],
-    baselines: Mapping[str, Mapping[str, Any]],
-    task: Task[Any, Any],
-    title: str = "",
-) -> Sheet:
-    """A row for each split and baseline, a column for each figure that is one number."""
-    names = [name for name, value in next(iter(figures.values())).items() if isinstance(value, float)]
-    rows = []
-    for label, values in figures.items():
-        counted = f"{values[task.unit]:,}" if task.unit in values else ""
-        rows.append([label, *(shown_figure(name, values.get(name)) for name in names), counted])
-    for label, values in baselines.items():
-        took = f" ({values['seconds']:.1f} s)" if "seconds" in values else ""
-        cells = [shown_figure(name, values.get(name)) for name in names]
-        rows.append([f"baseline: {label}{took}", *cells, ""])
-    return Sheet(["", *names, task.unit], rows, title)
-
-
 def _mean(history: Sequence[Mapping[str, Any]], name: str) -> float:
     return sum(record.get(name, 0.0) for record in history) / max(len(history), 1)
-
-
-def _check_out(out: str | None, *, overwrite: bool) -> None:
-    """Find out before the work whether its result can be written."""
-    if out is None:
-        return
-    path = Path(out)
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise RunError(f"out: expected a file in a folder that exists, got '{out}'.")
-    if path.exists() and not overwrite:
-        raise RunError(f"out: expected a new file, got '{out}', which exists. Add --overwrite to replace it.")

@@ -32,7 +32,7 @@ from elman.tasks.tagging.labels import StepLabels, label_notes
 from elman.tasks.tagging.model import beside, coded, counts_of, model_of, said
 from elman.tasks.tagging.network import Coded, TagLearner, TagNetwork
 from elman.tasks.tagging.options import TagOptions, check_choices
-from elman.tasks.task import Answer, Model, Task, saved_cell
+from elman.tasks.task import Answer, Model, More, Task, saved_cell
 from elman.tasks.token_inputs import TokenInputs
 from elman.train.durable import sha256
 from elman.train.metrics import confusion_table
@@ -150,13 +150,14 @@ class Tag(Task[TagOptions, Tagged]):
         notes += label_notes(train, {part: parts[part] for part in ("valid", "test")})
         return Splits(train, parts["valid"], parts["test"], notes=tuple(notes)), options
 
-    def read_more(self, data: str, options: TagOptions, *, labelled: bool) -> tuple[Tagged, str]:
+    def read_more(self, data: str, options: TagOptions, *, labelled: bool) -> More[Tagged]:
         splits = read_tagged(data, options.columns(), labelled=labelled).splits
         part = splits.train if splits.test is None else splits.test
         if labelled:
             part = _targeted(part, options)
         check_tagged(part, labelled=labelled)
-        return part, f"{data}, its test part" if splits.test is not None else data
+        called = f"{data}, its test part" if splits.test is not None else data
+        return More(part, called, splits.notes)
 
     def choose(self, options: TagOptions, splits: Splits[Tagged]) -> TagOptions:
         train = splits.train
@@ -187,10 +188,12 @@ class Tag(Task[TagOptions, Tagged]):
         train, valid = splits.train, splits.valid
         labels = StepLabels.of(train, valid, splits.test)
         inputs: Inputs | TokenInputs
-        vocabulary = None
+        vocabulary, notes = None, ()
         if isinstance(train.inputs, Sequences):
             numbers = train.inputs
-            inputs = standardised(numbers) if options.standardize else NumberInputs(numbers.features)
+            inputs = NumberInputs(numbers.features)
+            if options.standardize:
+                inputs, notes = standardised(numbers, options.channels)
         else:
             inputs = TokenInputs.train(
                 train.inputs,
@@ -213,6 +216,7 @@ class Tag(Task[TagOptions, Tagged]):
             "vocabulary": None if vocabulary is None else sha256(vocabulary.encode()),
         }
         model = model_of(about, vocabulary, inputs, labels, cell_of(options), options)
+        model.notes = notes
         return model, self._learner(model, known, valid, options)
 
     def rows(self, model: Model) -> dict[str, list[str]]:

@@ -55,6 +55,18 @@ class Answer:
     score: Callable[[int], Tensor]
 
 
+@dataclass(frozen=True)
+class More(Generic[D]):
+    """Data for a model that is there, to evaluate it or to predict.
+
+    called: what to call them. notes: what is to be said of how they were read, such as the columns taken.
+    """
+
+    part: D
+    called: str
+    notes: tuple[str, ...] = ()
+
+
 class Task(ABC, Generic[O, D]):
     """One kind of learning, such as a label for each sequence, on data of one kind D, such as `Examples`."""
 
@@ -70,8 +82,8 @@ class Task(ABC, Generic[O, D]):
         """The checked data that the options name, with columns and whatever else was found filled in."""
 
     @abstractmethod
-    def read_more(self, data: str, options: O, *, labelled: bool) -> tuple[D, str]:
-        """(data to evaluate or predict, what to call them); of a data set with parts its test."""
+    def read_more(self, data: str, options: O, *, labelled: bool) -> More[D]:
+        """Data to evaluate or predict; of a data set with parts its test."""
 
     @abstractmethod
     def choose(self, options: O, splits: Splits[D]) -> O:

@@ -125,9 +125,9 @@ def _study(
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        begun = not _made(folder / STUDY)
     except OSError as error:
         raise RunError(f"out: '{folder}' could not be made ready ({error.strerror}).") from error
-    begun = (folder / STUDY).is_file()
     study = _retried(
         lambda: optuna.create_study(
             storage=f"sqlite:///{folder / STUDY}",
@@ -150,6 +150,16 @@ def _study(
         )
     study.set_user_attr("about", about)
     return study
+
+
+def _made(path: Path) -> bool:
+    """Whether an empty file, which to SQLite is an empty database, was made: of processes that begin together
+    one alone draws by the seed, or all would try the same."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 class _StoppedError(Exception):

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,6 +22,7 @@ from elman.errors import RunError
 from elman.train.averaging import Average, triggered
 from elman.train.device import fabric_for
 from elman.train.display import Display
+from elman.train.fetching import Fetching
 from elman.train.flow_log import FlowLog
 from elman.train.learner import Learner, Step
 from elman.train.optimizers import LEARNING_RATES, create_optimizer
@@ -98,6 +97,7 @@ def fit(
         return training.run()
     finally:
         training.display.stop()
+        training.fetching.close()
 
 
 class _Training:
@@ -129,6 +129,7 @@ class _Training:
         )
         self.module, self.fabric_optimizer = self.fabric.setup(learner.module, self.optimizer)
         learner.to(self.fabric.device)
+        self.fetching = Fetching(learner)
         self.average = Average(learner.module)
         self.progress = Progress()
         self.flow = None if options.flow is None else FlowLog(learner, options.flow)
@@ -138,7 +139,7 @@ class _Training:
     def run(self) -> Outcome:
         torch.manual_seed(self.options.seed)
         self._go_on()
-        batches = self.learner.batches(1)
+        batches = self.fetching.batches(1)
         steps, done = self.epochs * len(batches), self.progress.position.step
         self.display.start(self.epochs, steps, done, self.learner.unit)
         ending = "finished"
@@ -163,6 +164,7 @@ class _Training:
         """Take up the kept state if there is one, else keep the first."""
         kept = self.store.load_last() if self.store else None
         if kept is None:
+            self._prepare(1)
             self._keep()
             return
         assert self.store is not None
@@ -171,10 +173,17 @@ class _Training:
         self.learner.carry(under(tensors, "carried"))
         self.average.take(under(tensors, "average"))
         self.progress = Progress.from_plain(about["progress"])
+        position = self.progress.position
+        self._prepare(position.epoch, position.batch)
         if self.flow is not None:
             self.flow.go_on(self.store.load_flow(), self.progress.position.step)
         if self.progress.best_epoch:
             self.best = self.store.load_best()
+
+    def _prepare(self, epoch: int, batch: int = 0) -> None:
+        """Begin to fetch a batch, if training comes to it."""
+        if epoch <= self.epochs:
+            self.fetching.prepare(epoch, batch)
 
     def _keep(self) -> None:
         if self.store is None:
@@ -189,22 +198,22 @@ class _Training:
     def _epoch(self) -> bool:
         """The rest of the epoch under way; False if asked to stop before its end."""
         position = self.progress.position
-        batches = self.learner.batches(position.epoch)
+        batches = self.fetching.batches(position.epoch)
         began, before = time.perf_counter(), position.seconds
         self.module.train()
         if position.batch == 0:
             self.learner.carry({})
-        with closing(_fetched(self.learner, batches[position.batch :])) as fetched:
-            for batch, waited in fetched:
-                self._step(batch, len(batches))
-                position.waiting += waited
-                position.seconds = before + time.perf_counter() - began
-                if self.stop() and position.batch < len(batches):
-                    self._keep_unfinished()
-                    return False
-                if self._out_of_time():
-                    break
+        for batch, waited in self.fetching.epoch(position.epoch, position.batch):
+            self._step(batch, len(batches))
+            position.waiting += waited
+            position.seconds = before + time.perf_counter() - began
+            if self.stop() and position.batch < len(batches):
+                self._keep_unfinished()
+                return False
+            if self._out_of_time():
+                break
         trained = position.seconds
+        self._prepare(position.epoch + 1)
         self.module.eval()
         with torch.no_grad(), self.average.applied():
             valid = self.learner.validate(self.module)
@@ -358,25 +367,6 @@ class _Training:
     def _out_of_patience(self) -> bool:
         patience = self.options.patience
         return patience is not None and self.progress.idle_epochs >= patience
-
-
-def _fetched(learner: Learner, batches: Sequence[Any]) -> Generator[tuple[Any, float], None, None]:
-    """(what `fetch` gives, seconds waited for it) for each batch, in order."""
-    if not learner.ahead:
-        for batch in batches:
-            began = time.perf_counter()
-            yield learner.fetch(batch), time.perf_counter() - began
-        return
-    with ThreadPoolExecutor(1, "fetch") as thread:
-        coming = thread.submit(learner.fetch, batches[0]) if batches else None
-        for following in [*batches[1:], None]:
-            if coming is None:
-                return
-            began = time.perf_counter()
-            ready = coming.result()
-            waited = time.perf_counter() - began
-            coming = None if following is None else thread.submit(learner.fetch, following)
-            yield ready, waited
 
 
 def _means(totals: Mapping[str, float]) -> dict[str, float]:

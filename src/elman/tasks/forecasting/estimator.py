@@ -20,6 +20,7 @@ from elman.tasks.estimator import Estimator
 from elman.tasks.forecasting.forecasts import figures_of, sample_paths
 from elman.tasks.forecasting.options import ForecastOptions, joined
 from elman.tasks.forecasting.reading import (
+    check_same_columns,
     panel_of,
     short_series,
     splits_of,
@@ -161,9 +162,10 @@ class Forecaster(Estimator):
         if X is None and not hasattr(self, "table_"):
             raise wrong("X", expected="a table to forecast from, since a loaded model has none", got=None)
         options = self._fitted
-        frame = self.table_ if X is None else frame_of(X)
+        source = frame_source(self.table_ if X is None else frame_of(X), "df")
+        check_same_columns(source, options)
         coming = None if future is None else frame_source(frame_of(future, what="future"), "future")
-        panel = panel_of(frame_source(frame, "df"), options, ahead=options.horizon or 0, future=coming)
+        panel = panel_of(source, options, ahead=options.horizon or 0, future=coming)
         windows = windows_to_predict(panel, options)
         _warn([*panel.changes, *short_series(windows, panel.ends)])
         return windows
@@ -173,8 +175,11 @@ class Forecaster(Estimator):
             check_is_fitted(self, "model_")
         if X is None and not hasattr(self, "table_"):
             raise wrong("X", expected="a table", got=None)
+        source = frame_source(self.table_ if X is None else frame_of(X), "df")
         options = self.options() if refit else self._fitted
-        return panel_of(frame_source(self.table_ if X is None else frame_of(X), "df"), options), options
+        if not refit:
+            check_same_columns(source, options)
+        return panel_of(source, options), options
 
     @property
     def _fitted(self) -> ForecastOptions:

@@ -13,7 +13,7 @@ from elman.data.panel import Panel
 from elman.data.panel_sources import SeriesSource, file_source
 from elman.data.panel_store import panel_of_source
 from elman.data.windows import Windows, all_windows, next_windows, split_windows
-from elman.errors import DataError, wrong
+from elman.errors import DataError, nearest, wrong
 from elman.tasks.forecasting.baselines import check_auto_ets
 from elman.tasks.forecasting.options import ForecastOptions
 
@@ -85,6 +85,30 @@ def panel_of(
         sort=options.sort,
         ahead=ahead,
     )
+
+
+def check_same_columns(source: SeriesSource, options: ForecastOptions) -> None:
+    """Raise `DataError` for the first column that a trained model reads and a table lacks, with those that it
+    has."""
+    there, columns = source.head.columns, options.columns
+    roles = {
+        "target": (columns.targets, "forecasts"),
+        "time_column": (columns.time, "takes the time from"),
+        "id_column": ((columns.series,) if columns.series else (), "tells series by"),
+        "known": (columns.known, "reads, known ahead"),
+        "past": (columns.past, "reads of the past"),
+        "static": (columns.static, "reads of each series"),
+    }
+    for option, (wanted, does) in roles.items():
+        absent = [name for name in wanted if name not in there]
+        if absent:
+            listed = ", ".join(map(repr, absent[:8])) + (" …" if len(absent) > 8 else "")
+            raise DataError(
+                f"{source.name}: {option}: expected the column{'s' * (len(absent) > 1)} {listed}, which the "
+                f"model {does}, got only {', '.join(map(repr, there))}.{nearest(absent[0], there)} "
+                "Give a table with all columns that the model was trained on, under the same names, or train "
+                "one without."
+            )
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ def learned_rules(
 ) -> dict[str, dict[str, Any]]:
     """By name, the figures on `part` of rules learned from `train`, with the seconds that each took.
 
-    What is learned from a share of the training data says of how many; a rule with no words to learn from is
-    left out.
+    What is learned from a share of the training data says how many those are; a rule with no words to learn
+    from is left out.
 
     y: (N,) the answers. last: by the name of a rule (`BAG`, `TFIDF`, `SUMMARY`) the estimator that reads its
     features. share: the rows that are such a share of the training data. measured: the figures of a fitted
@@ -57,7 +57,7 @@ def learned_rules(
     rows, of = np.arange(len(y)), ""
     if size > most:
         rows = share(most / size)
-        of = f" of {len(rows):,}"
+        of = f", from {len(rows):,} of {len(y):,}"
     inputs, figures = train.select(rows).inputs, {}
     for name, taken in features.items():
         rule, began = make_pipeline(taken, last[name]), time.perf_counter()

@@ -70,6 +70,14 @@ class PooledLearner(Learner):
         first = (self.seed * 10_007 + epoch) * 1_000_003
         return [Batch(batch, first + place) for place, batch in enumerate(rows)]
 
+    def mixed(self) -> str:
+        """What mixed batches cost, to be said."""
+        lengths, shares = self.train.x.lengths.cpu(), []
+        for by_length in (False, True):
+            rows = shuffled_batches(lengths, self.batch_size, self.seed, 1, by_length=by_length)
+            shares.append(f"{padding_share(lengths, rows):.1%}")
+        return f"batches mixed: {shares[0]} of all steps are padding, {shares[1]} if they were made by length"
+
     def fetch(self, batch: Batch) -> Fetched:
         rows = batch.rows.to(self.train.y.device)
         x, lengths = self.train.x.batch(rows)

@@ -43,8 +43,9 @@ class PooledOptions(TrainOptions):
     """In training each feature of a sequence of numbers is moved by a random constant, with so many of its
     standard deviations (without standardize: of its units)."""
     batches: str = choice("length", ("length", "mixed"))
-    """length puts sequences of similar length together, so that little is padded; mixed takes any, which
-    learns better where the data are few and length goes with class."""
+    """length puts sequences of similar length together, so that at most 10 % of all steps are padding; mixed
+    takes any, however much that pads, which learns better where the data are few and length goes with class.
+    """
 
     # the sequences
     standardize: bool | None = flag(None)

@@ -24,10 +24,11 @@ from elman.tasks.estimator import Estimator
 from elman.tasks.inputs import Inputs, NumberInputs, TextInputs, inputs_from, standardised
 from elman.tasks.network import cell_of
 from elman.tasks.pooled.defaults import chosen_options
+from elman.tasks.pooled.learner import PooledLearner
 from elman.tasks.pooled.network import SequenceNetwork, check_network
 from elman.tasks.pooled.options import P, PooledOptions, columns_of, settings_of, with_columns
 from elman.tasks.pooled.vectors import take_vectors
-from elman.tasks.task import Answer, Model, Task, saved_cell
+from elman.tasks.task import Answer, Model, More, Task, saved_cell
 from elman.train.durable import sha256
 from elman.train.options import from_mapping, to_mapping
 
@@ -69,6 +70,10 @@ class PooledTask(Task[P, Examples]):
     def said(self, model: Model, outputs: Tensor) -> tuple[str, int]:
         """(the answer that outputs (K,) stand for, which of them is its score)."""
 
+    @abstractmethod
+    def learner(self, model: Model, splits: Splits[Examples], options: P) -> PooledLearner:
+        """What the loop sees of the model."""
+
     def read(self, options: P) -> tuple[Splits[Examples], P]:
         cell_of(options)
         check_network(options)
@@ -103,12 +108,12 @@ class PooledTask(Task[P, Examples]):
         notes += self.notes(train, {name: part for name, part in parts.items() if part is not None})
         return Splits(train, parts["valid"], parts["test"], splits.scaled, tuple(notes)), options
 
-    def read_more(self, data: str, options: P, *, labelled: bool) -> tuple[Examples, str]:
+    def read_more(self, data: str, options: P, *, labelled: bool) -> More[Examples]:
         splits = read_source(data, columns_of(options), settings_of(options), labelled=labelled)
         examples = splits.test or splits.train
         check_examples(examples, labelled=labelled)
         called = f"{data}, its test part" if splits.test is not None else data
-        return examples, "; ".join([called, *(splits.notes if options.skip_bad else ())])
+        return More(examples, called, splits.notes)
 
     def choose(self, options: P, splits: Splits[Examples]) -> P:
         check_network(options)
@@ -121,17 +126,20 @@ class PooledTask(Task[P, Examples]):
 
     def prepare(self, options: P, splits: Splits[Examples]) -> tuple[Model, Any]:
         known = self.learn(splits.train)
-        inputs, vocabulary = self._inputs(options, splits.train)
+        inputs, vocabulary, notes = self._inputs(options, splits.train)
         cell = cell_of(options)
         module = SequenceNetwork(inputs, cell, options, self.outputs(known))
         about = {**known, "inputs": inputs.about(), "options": to_mapping(options)}
         about["vocabulary"] = None if vocabulary is None else sha256(vocabulary.encode())
         parts = {**self.parts_of(known), "inputs": inputs, "cell": cell, "options": options}
-        model = Model(module, about, vocabulary, parts)
+        model = Model(module, about, vocabulary, parts, notes)
         if isinstance(inputs, TextInputs) and options.word_vectors is not None:
             assert isinstance(module.body.input, nn.Embedding)
             model.notes += (take_vectors(module.body.input, inputs, Path(options.word_vectors)),)
-        return model, self.learner(model, splits, options)
+        learner = self.learner(model, splits, options)
+        if options.batches == "mixed" and not learner.train.x.uniform:
+            model.notes += (learner.mixed(),)
+        return model, learner
 
     def rebuild(self, about: Mapping[str, Any], vocabulary: str | None) -> Model:
         options = from_mapping(self.options, about["options"], origin="the saved options")
@@ -167,11 +175,13 @@ class PooledTask(Task[P, Examples]):
 
         return Answer(text, inputs, score)
 
-    def _inputs(self, options: P, train: Examples) -> tuple[Inputs, str | None]:
-        """What the network reads, and the vocabulary as JSON where that is text."""
+    def _inputs(self, options: P, train: Examples) -> tuple[Inputs, str | None, tuple[str, ...]]:
+        """What the network reads, the vocabulary as JSON where that is text, and what is to be said of it."""
         if isinstance(train.inputs, Sequences):
-            features = train.inputs.features
-            return (standardised(train.inputs) if options.standardize else NumberInputs(features)), None
+            if not options.standardize:
+                return NumberInputs(train.inputs.features), None, ()
+            inputs, notes = standardised(train.inputs, options.channels)
+            return inputs, None, notes
         words = Vocabulary.train(
             train.inputs,
             tokens=options.tokens or "words",
@@ -180,7 +190,7 @@ class PooledTask(Task[P, Examples]):
             max_size=options.max_vocabulary,
         )
         assert options.embedding_size is not None
-        return TextInputs(words, options.embedding_size), words.to_json()
+        return TextInputs(words, options.embedding_size), words.to_json(), ()
 
 
 def row_columns(part: Examples) -> dict[str, Any]:

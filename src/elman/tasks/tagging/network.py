@@ -128,7 +128,7 @@ class TagLearner(Learner):
     def batches(self, epoch: int) -> Sequence[Window]:
         lengths = self.train.x.lengths.cpu()
         windows: list[Window] = []
-        for rows in shuffled_batches(lengths, self.batch_size, self.seed, epoch):
+        for rows in shuffled_batches(lengths, self.batch_size, self.seed, epoch, window=self.bptt):
             rows = rows[lengths[rows].sort(descending=True, stable=True).indices]
             longest = int(lengths[rows[0]])
             steps = self.bptt or max(longest, 1)
