@@ -27,6 +27,10 @@ struct TileCall {
     const Real* a[kRowTile];
     Real* out[kRowTile];
     const Real* panel;
+    Real* to;                  // where a tile that packs leaves the panel, for the tiles behind it
+    const Real* const* rows;   // and where it finds row k of it: rows[k] + column
+    int64_t column;
+    int32_t row_tail;          // lanes of the last vector there
     const Real* bias;
     int64_t inner;  // K of this block
     int32_t tail;   // lanes of the last vector
@@ -42,7 +46,14 @@ ELMAN_INLINE Vec add_product(Vec sum, Vec x, Vec m) {
     return x * m + sum;
 }
 
-template <int R, int NV, bool Pairs>
+// Where the rows of a panel come from: packed before, or packed here. Packing waits for memory while the arithmetic
+// has nothing to do; within the first tile it costs next to nothing.
+enum class From { panel, rows };
+
+// Rows lie far apart: the hardware does not foresee the next one.
+constexpr int64_t kFetchAhead = 2 * kLanes;
+
+template <int R, int NV, bool Pairs, From from = From::panel>
 void tile(const TileCall& call) {
     Vec sum[R][NV];
     const int tail = call.tail;
@@ -54,17 +65,17 @@ void tile(const TileCall& call) {
     } else {
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
-            const Real* from = call.start == Start::bias ? call.bias : call.out[r];
+            const Real* held = call.start == Start::bias ? call.bias : call.out[r];
 #pragma GCC unroll 16
-            for (int v = 0; v < NV - 1; ++v) sum[r][v] = load(from + v * kLanes);
-            const Real* last = from + (NV - 1) * kLanes;
+            for (int v = 0; v < NV - 1; ++v) sum[r][v] = load(held + v * kLanes);
+            const Real* last = held + (NV - 1) * kLanes;
             sum[r][NV - 1] = tail == kLanes ? load(last) : load_part(last, tail);
         }
         if (call.start == Start::both) {
 #pragma GCC unroll 16
             for (int v = 0; v < NV; ++v) {
-                const Real* from = call.bias + v * kLanes;
-                const Vec bias = v < NV - 1 || tail == kLanes ? load(from) : load_part(from, tail);
+                const Real* column = call.bias + v * kLanes;
+                const Vec bias = v < NV - 1 || tail == kLanes ? load(column) : load_part(column, tail);
 #pragma GCC unroll 16
                 for (int r = 0; r < R; ++r) sum[r][v] = sum[r][v] + bias;
             }
@@ -74,11 +85,25 @@ void tile(const TileCall& call) {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) a[r] = call.a[r];
     const Real* b = call.panel;
+    Real* to = call.to;
     const int64_t inner = call.inner;
     for (int64_t k = 0; k < inner; ++k, b += NV * kLanes) {
         Vec m[NV];
+        if constexpr (from == From::rows) {
+            const Real* row = call.rows[k] + call.column;
+            const Real* next = call.rows[k + kFetchAhead < inner ? k + kFetchAhead : k] + call.column;
 #pragma GCC unroll 16
-        for (int v = 0; v < NV; ++v) m[v] = *reinterpret_cast<const Vec*>(b + v * kLanes);
+            for (int v = 0; v < NV; ++v) {
+                __builtin_prefetch(next + v * kLanes, 0, 2);
+                const bool whole = v < NV - 1 || call.row_tail == kLanes;
+                m[v] = whole ? load(row + v * kLanes) : load_part(row + v * kLanes, call.row_tail);
+                *reinterpret_cast<Vec*>(to + v * kLanes) = m[v];
+            }
+            to += NV * kLanes;
+        } else {
+#pragma GCC unroll 16
+            for (int v = 0; v < NV; ++v) m[v] = *reinterpret_cast<const Vec*>(b + v * kLanes);
+        }
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
             Vec x = splat(a[r][k]);
@@ -88,10 +113,10 @@ void tile(const TileCall& call) {
     }
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-        Real* to = call.out[r];
+        Real* row = call.out[r];
 #pragma GCC unroll 16
-        for (int v = 0; v < NV - 1; ++v) store(to + v * kLanes, sum[r][v]);
-        Real* last = to + (NV - 1) * kLanes;
+        for (int v = 0; v < NV - 1; ++v) store(row + v * kLanes, sum[r][v]);
+        Real* last = row + (NV - 1) * kLanes;
         if (tail == kLanes)
             store(last, sum[r][NV - 1]);
         else
@@ -129,6 +154,10 @@ constexpr TileTable kPairTiles = ELMAN_TABLE(true);
 #endif
 #undef ELMAN_TABLE
 #undef ELMAN_TILES
+
+// A full tile that packs its panel: [vectors - 1].
+constexpr TileFunction kPackingTiles[] = {tile<kRowTile, 1, false, From::rows>, tile<kRowTile, 2, false, From::rows>,
+                                          tile<kRowTile, kPanel, false, From::rows>};
 
 ELMAN_INLINE const TileTable& tiles_for(bool pairs) {
 #if ELMAN_PAIRS

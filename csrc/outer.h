@@ -1,8 +1,8 @@
 // Sums of outer products: out[m, n] = Σ_k d[k, m] * a[k, n], the gradient of a weight over all rows and steps.
 //
-// One call takes a block of `out` through all k: for so many rows at a time, d is packed in panels and a, which is
-// mostly the narrower one, transposed; the product kernel's tiles add up the transposed block. Every element adds
-// its products in the order of k, whatever the blocks and the threads.
+// One call takes a block of `out` through all k: for so many rows at a time, a, which is mostly the narrower one, is
+// transposed, and d packed in panels by the first tile that reads each; the product kernel's tiles add up the
+// transposed block. Every element adds its products in the order of k, whatever the blocks and the threads.
 #pragma once
 #include "matmul.h"
 
@@ -14,9 +14,6 @@ constexpr int64_t kDepth = kOuterDepth;
 // Rows of the packed a: a little apart from 1 KiB, which would put them all into the same few cache sets.
 constexpr int64_t kDepthStride = kDepth + kAlign;
 
-constexpr int64_t kFetchAhead = 2 * kLanes;
-
-// Rows lie far apart: the hardware does not foresee the next one.
 ELMAN_INLINE void fetch(const Real* const* rows, int64_t k, int64_t depth, int64_t column) {
     if (k < depth) __builtin_prefetch(rows[k] + column, 0, 2);
 }
@@ -102,7 +99,10 @@ void pack_pair_panels(const Real* const* rows, int64_t depth, int64_t column, in
 
 #endif
 
-// Both operands of a block's rows k .. k + depth.
+// Whether the first tile of each panel packs it.
+bool packs_on_the_way(const OuterBlock& block) { return !block.pairs && block.columns >= kRowTile; }
+
+// Both operands of a block's rows k .. k + depth, but for panels that are packed on the way.
 void pack_operands(const OuterBlock& block, int64_t k, int64_t depth, const OuterRoom& room) {
 #if ELMAN_PAIRS
     if (block.pairs) {
@@ -111,7 +111,7 @@ void pack_operands(const OuterBlock& block, int64_t k, int64_t depth, const Oute
     }
 #endif
     pack_transposed(block.a + k, depth, block.column, block.columns, room.transposed);
-    pack_panels(block.d + k, depth, block.row, block.rows, room.panels);
+    if (!packs_on_the_way(block)) pack_panels(block.d + k, depth, block.row, block.rows, room.panels);
 }
 
 // to[j, i] = from[i, j], for i < rows and j < columns
@@ -140,7 +140,11 @@ void outer_block(const OuterBlock& block, const OuterRoom& room) {
         call.start = k > 0 || block.add ? Start::held : Start::zero;
         for (int64_t p = 0; p < split.count; ++p) {
             const int64_t first = split.first_vector(p), wide = split.first_vector(p + 1) - first;
-            call.panel = room.panels + first * call.inner * kLanes;
+            const int64_t left = block.rows - (first + wide - 1) * kLanes;
+            call.panel = call.to = room.panels + first * call.inner * kLanes;
+            call.rows = block.d + k;
+            call.column = block.row + first * kLanes;
+            call.row_tail = static_cast<int32_t>(left < kLanes ? left : kLanes);
             call.tail = kLanes;
             for (int64_t n = 0; n < block.columns; n += kRowTile) {
                 const int64_t count = block.columns - n < kRowTile ? block.columns - n : kRowTile;
@@ -148,7 +152,8 @@ void outer_block(const OuterBlock& block, const OuterRoom& room) {
                     call.a[r] = room.transposed + (n + r) * kDepthStride;
                     call.out[r] = room.block + (n + r) * stride + first * kLanes;
                 }
-                table[count - 1][wide - 1](call);
+                const bool packing = n == 0 && packs_on_the_way(block);
+                (packing ? kPackingTiles[wide - 1] : table[count - 1][wide - 1])(call);
             }
         }
     }
