@@ -1,5 +1,6 @@
 #include "recycled.h"
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 #include <vector>
@@ -11,8 +12,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kKept = int64_t{512} << 20;        // at most so much is kept,
-constexpr std::chrono::seconds kLongest{10};         // and nothing for longer than this between two calls
+// What is kept and what is in use are together never more than was once in use at the same time. Of that, at most so
+// much is kept, and nothing that no call has asked for in so long.
+constexpr int64_t kKept = int64_t{512} << 20;
+constexpr std::chrono::seconds kLongest{10};
 // Tensors that are walked side by side would otherwise all lie in the same few cache sets.
 constexpr int64_t kShift = 17 * 64, kShifts = 16;
 
@@ -35,21 +38,27 @@ class Store {
             if (free_[i].bytes >= bytes && free_[i].bytes / 2 <= bytes &&
                 (best == free_.size() || free_[i].bytes < free_[best].bytes))
                 best = i;
-        if (best == free_.size()) {
-            char* block = fresh_pages(bytes);
-            return {block + shift, block, bytes};
+        char* block;
+        if (best < free_.size()) {
+            block = free_[best].block;
+            bytes = free_[best].bytes;
+            remove(best);
+        } else {
+            block = fresh_pages(bytes);
         }
-        const Free found = free_[best];
-        remove(best);
-        return {found.block + shift, found.block, found.bytes};
+        used_ += bytes;
+        most_ = std::max(most_, used_);
+        drop_surplus();
+        return {block + shift, block, bytes};
     }
 
     void give_back(const Recycled& memory) {
         const std::lock_guard<std::mutex> guard(lock_);
         free_.push_back({memory.block, memory.bytes, Clock::now()});
         kept_ += memory.bytes;
+        used_ -= memory.bytes;
         drop_old();
-        while (kept_ > kKept) drop(0);
+        drop_surplus();
     }
 
     int64_t kept() {
@@ -60,11 +69,15 @@ class Store {
   private:
     std::mutex lock_;
     std::vector<Free> free_;  // those given back first come first
-    int64_t kept_ = 0;
+    int64_t kept_ = 0, used_ = 0, most_ = 0;  // bytes; most_: that were in use at once
     uint64_t taken_ = 0;
 
     void drop_old() {
         while (!free_.empty() && Clock::now() - free_.front().since > kLongest) drop(0);
+    }
+
+    void drop_surplus() {
+        while (!free_.empty() && (kept_ > kKept || kept_ + used_ > most_)) drop(0);
     }
 
     void drop(size_t i) {
@@ -91,7 +104,7 @@ Recycled take(int64_t bytes) { return store().take(bytes); }
 void give_back(const Recycled& memory) noexcept {
     try {
         store().give_back(memory);
-    } catch (...) {  // no memory for the list: it goes back to the system
+    } catch (...) {  // no memory for the list: back to the system, and counted as in use
         std::free(memory.block);
     }
 }

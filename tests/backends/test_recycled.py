@@ -70,6 +70,17 @@ def test_a_graph_that_is_kept_can_be_walked_twice() -> None:
     assert torch.equal(first, second)
 
 
+def test_no_more_is_kept_than_was_once_in_use() -> None:
+    """Sizes that come once each would otherwise pile up."""
+    like = torch.zeros(1)
+    most = engine.kept_bytes() + 3 * 2**21
+    for steps in range(64, 640, 64):
+        del_me = native.empty(like, steps, 32, 256)
+        most = max(most, del_me.nbytes + 2 * 2**21)
+        del del_me
+    assert engine.kept_bytes() <= most
+
+
 def test_little_is_kept() -> None:
     like = torch.zeros(1)
     held = [native.empty(like, 200, 2**20) for _ in range(3)]  # 800 MB each, never touched
