@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +183,14 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert str(error.value).startswith(
         f"{tmp_path}/no/file: could not be written (No such file or directory). Free"
     )
+
+
+def test_two_processes_may_write_one_file(tmp_path: Path) -> None:
+    """As those do that share a study."""
+    write = "durable.write_text(pathlib.Path(sys.argv[1]), sys.argv[2] * 100)"
+    program = f"import pathlib, sys; from elman.train import durable; [{write} for _ in range(300)]"
+    path = tmp_path / "best.toml"
+    both = [subprocess.Popen([sys.executable, "-c", program, str(path), letter]) for letter in "ab"]
+    assert [process.wait(timeout=100) for process in both] == [0, 0]
+    assert path.read_text() in ("a" * 100, "b" * 100)
+    assert list(tmp_path.iterdir()) == [path]

@@ -17,7 +17,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
     Raises `RunError` if the disk is full or the folder cannot be written.
     """
-    beside = path.with_name(f".{path.name}.part")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")  # several processes may write one file
     try:
         with open(beside, "wb") as file:
             file.write(content)
