@@ -10,9 +10,8 @@ from typing import Any
 
 from elman.train.learner import Learner
 
-AHEAD = (
-    4  # batches: where every core is busy, the thread that fetches them may have to wait some milliseconds
-)
+# Batches: where every core is busy, the thread that fetches them may have to wait some milliseconds.
+AHEAD = 4
 
 
 class Fetching:
