@@ -29,7 +29,7 @@ def test_one_label_a_step(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_figures_do_not_hold_every_step() -> None:
-    """As texts and in scikit-learn's counts a step took 200 bytes."""
+    """Neither as texts, of which spans are made, nor in the temporaries of its counts."""
     truth = np.random.default_rng(7).integers(0, 3, 300_000, dtype=np.int32)
     tracemalloc.start()
     figures = one_label_figures(truth, truth[::-1], np.full(3_000, 100), ("B-PER", "I-PER", "O"))
