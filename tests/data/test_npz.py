@@ -75,11 +75,14 @@ def test_a_large_array_is_not_held_in_memory(
     peaks = {}
     for large in (1 << 40, 0):
         monkeypatch.setattr(npz, "LARGE", large)
-        tracemalloc.start()
-        examples = read_npz(path, read)
-        peaks[large] = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert len(examples) == len(held["X"])
+        taken = []
+        for _ in range(3):  # the least counts: what earlier tests left may be at work meanwhile
+            tracemalloc.start()
+            examples = read_npz(path, read)
+            taken.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+            assert len(examples) == len(held["X"])
+        peaks[large] = min(taken)
     assert peaks[0] < 2 << 20 < 15 << 20 < peaks[1 << 40]
 
 

@@ -1,5 +1,6 @@
-"""Private memory that `elman train`, reading a table of series (read) or of steps (steps), or making windows
-of one (windows), takes for a large file beyond that for a small one, in bytes.
+"""Private memory that `elman train` (of texts: classify, of tokens: tag, of numbers: series, rolls), reading
+a table of series (read) or of steps (steps), or making windows of one (windows), takes for a large file
+beyond that for a small one, in bytes.
 
 python growth.py TASK SMALL LARGE OUT
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,17 @@ from elman.data import (
     conll,
     filling,
     frequency,
+    idx_files,
+    npz,
     panel,
     row_order,
+    sequences,
+    spilled,
     steps,
     table_files,
     text_store,
 )
+from elman.data.batches import sorted_batches
 from elman.data.columns import Columns
 from elman.data.source import read_file
 from elman.data.tagged import StepColumns
@@ -33,6 +40,8 @@ from elman.tasks.classifying.options import ClassifyOptions
 from elman.tasks.forecast import TASK
 from elman.tasks.forecasting import features
 from elman.tasks.forecasting.options import ForecastOptions
+from elman.tasks.pooled import learner as pooled
+from elman.tasks.tagging import network as tagging
 from elman.tasks.tagging.options import TagOptions
 
 
@@ -62,6 +71,8 @@ def peak(task: str, data: str, out: Path) -> int:
         assert len(tagged[0]) > 0
     elif task == "windows":
         windows(data)
+    elif task in ("series", "rolls"):
+        train_numbers(task, data, out)
     else:
         train(task, data, out)
     done.set()
@@ -97,11 +108,24 @@ def train(task: str, data: str, out: Path) -> None:
     jobs.train(task, options, Console(quiet=True))
 
 
+def train_numbers(task: str, data: str, out: Path) -> None:
+    """The same of files of numbers."""
+    given: dict[str, Any] = {"hidden_size": 4, "max_seconds": 0.1, "baselines": False, "test_share": 0.05}
+    given |= {"data": data, "out": str(out)}
+    if task == "rolls":
+        jobs.train("tag", TagOptions(**given), Console(quiet=True))
+    else:
+        jobs.train("classify", ClassifyOptions(**given), Console(quiet=True))
+
+
 if __name__ == "__main__":
     table_files.PIECE = text_store.BLOCK = 1 << 18
     conll.ROWS, steps.BLOCK = 5_000, 20_000
     filling.BLOCK = frequency.BLOCK = panel.BLOCK = row_order.BLOCK = 20_000
     features.PIECE = features.LARGE = 20_000
+    spilled.LARGE = npz.LARGE = 0
+    spilled.PIECE = npz.PIECE = idx_files.PIECE = sequences.PIECE = 1 << 18
+    pooled.sorted_batches = tagging.sorted_batches = partial(sorted_batches, steps=2_000)
     task, small, large, folder = *sys.argv[1:4], Path(sys.argv[4])
     before = peak(task, small, folder / "small")
     print(peak(task, large, folder / "large") - before)

@@ -394,8 +394,12 @@ def test_a_long_table_with_rows_to_come_and_all_kinds_of_covariates(
     )  # fmt: skip
     train("forecast", options, Console(quiet=True))
     names = json.loads((run / "result.json").read_text())["baselines"].keys()
-    assert any(name.startswith("AutoETS at ") for name in names)
-    assert "(the network at these)" in names
+    ets = next(name for name in names if name.startswith("AutoETS at "))
+    beside = ets.replace("AutoETS at", "the network at these")
+    assert beside in names
+    card = (run / "README.md").read_text()
+    assert f"| baseline: {ets}, test |" in card
+    assert f"| {beside}, test |" in card
     figures = run / "figures.json"
     evaluate(str(run), Console(quiet=True), data=str(past), out=str(figures), step=200, auto_ets=3)
     names = json.loads(figures.read_text())["baselines"].keys()  # of 4 and 3 origins every third

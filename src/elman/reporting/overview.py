@@ -7,7 +7,7 @@ from typing import Any
 from elman.reporting.blocks import Block, Chart, Note, Section, Table, figure_cell
 from elman.reporting.charts import bars
 from elman.reporting.run import Run
-from elman.train.display import shown_figure
+from elman.train.display import row_name, shown_figure
 
 SAID = {
     "cell": "Cell",
@@ -75,7 +75,7 @@ def result_figures(run: Run) -> Section | None:
     names = [name for name, value in next(iter(splits.values())).items() if isinstance(value, float)]
     rows = [[part, *(figure_cell(n, values.get(n)) for n in names)] for part, values in splits.items()]
     rows += [
-        [f"baseline: {rule}", *(figure_cell(n, values.get(n)) for n in names)]
+        [row_name(rule), *(figure_cell(n, values.get(n)) for n in names)]
         for rule, values in baselines.items()
     ]
     blocks: list[Block] = [

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from elman.tasks.task import Task
-from elman.train.display import shown_figure
+from elman.train.display import row_name, shown_figure
 from elman.train.sheet import Sheet
 
 
@@ -25,5 +25,5 @@ def figures_table(
     for label, values in baselines.items():
         took = f" ({values['seconds']:.1f} s)" if "seconds" in values else ""
         cells = [shown_figure(name, values.get(name)) for name in names]
-        rows.append([f"baseline: {label}{took}", *cells, ""])
+        rows.append([f"{row_name(label)}{took}", *cells, ""])
     return Sheet(["", *names, task.unit], rows, title)

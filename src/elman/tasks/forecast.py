@@ -50,7 +50,7 @@ from elman.tasks.forecasting.reading import (
 from elman.tasks.forecasting.tables import table_of
 from elman.tasks.network import cell_of
 from elman.tasks.task import Answer, Model, More, Task, saved_cell
-from elman.train.display import shown_figure
+from elman.train.display import NETWORK, shown_figure
 from elman.train.options import from_mapping, to_mapping
 from elman.train.sheet import Sheet
 
@@ -209,7 +209,7 @@ class Forecast(Task[ForecastOptions, Windows]):
             ets = _shaped(baseline_figures(features, few, auto_ets).result())
             called = f"AutoETS at {few.origins} origins"
             found[called] = {**ets, "seconds": time.perf_counter() - began}
-            found["(the network at these)"] = _shaped(figures_of(model, few).result())
+            found[f"{NETWORK} at these {few.origins} origins"] = _shaped(figures_of(model, few).result())
         return found
 
     def predictions(self, model: Model, part: Windows) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from elman.train.display import row_name
 from elman.train.toml import to_toml
 
 
@@ -52,7 +53,7 @@ def _figures(result: Mapping[str, Any]) -> str:
     splits = [name for name in ("train", "valid", "test") if name in result]
     names = [name for name, value in result[splits[-1]].items() if isinstance(value, float)] if splits else []
     rows = [(f"this model, {split}", result[split]) for split in splits]
-    rows += [(f"baseline {name}, {splits[-1]}", figures) for name, figures in result["baselines"].items()]
+    rows += [(f"{row_name(name)}, {splits[-1]}", figures) for name, figures in result["baselines"].items()]
     lines = [f"| | {' | '.join(names)} |", f"| --- |{' --- |' * len(names)}"]
     lines += [
         f"| {label} | {' | '.join(_cell(figures.get(name)) for name in names)} |" for label, figures in rows

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 EVERY_SECONDS = 0.1
+NETWORK = "the network"  # begins the name of a row among the baselines that is of the network itself
 
 
 class Display:
@@ -128,6 +129,11 @@ class RichDisplay(Display):
 
 def _figure(name: str, value: float | None) -> str:
     return "" if value is None else f"{name} {shown_figure(name, value)}"
+
+
+def row_name(rule: str) -> str:
+    """What tables call a row that stands among the baselines."""
+    return rule if rule.startswith(NETWORK) else f"baseline: {rule}"
 
 
 def shown_figure(name: str, value: float | None) -> str:

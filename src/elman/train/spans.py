@@ -42,21 +42,21 @@ def spans_of(labels: Sequence[str]) -> list[Span]:
     return spans
 
 
-def span_figures(truth: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> dict[str, float]:
+def span_figures(truth: Iterable[Sequence[str]], said: Iterable[Sequence[str]]) -> dict[str, float]:
     """Over all sequences: span_precision, span_recall and span_f1; 0 where nothing was found or said."""
     right, found, there = _counts(truth, said)
     precision, recall, f1 = _f1(right.total(), found.total(), there.total())
     return {"span_precision": precision, "span_recall": recall, "span_f1": f1}
 
 
-def span_f1_by_kind(truth: Sequence[Sequence[str]], said: Sequence[Sequence[str]]) -> dict[str, float]:
+def span_f1_by_kind(truth: Iterable[Sequence[str]], said: Iterable[Sequence[str]]) -> dict[str, float]:
     """The F1 of the spans of each kind, for the kinds of either."""
     right, found, there = _counts(truth, said)
     return {kind: _f1(right[kind], found[kind], there[kind])[2] for kind in sorted({*found, *there})}
 
 
 def _counts(
-    truth: Sequence[Sequence[str]], said: Sequence[Sequence[str]]
+    truth: Iterable[Sequence[str]], said: Iterable[Sequence[str]]
 ) -> tuple[Counter[str], Counter[str], Counter[str]]:
     """By kind, the spans that are right (same steps, same kind), those said, and those there are."""
     right: Counter[str] = Counter()

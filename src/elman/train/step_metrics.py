@@ -5,13 +5,12 @@ Dimensions: S steps in all, K labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import precision_recall_fscore_support
 
-from elman.train.metrics import class_figures
+from elman.train.metrics import class_counts, class_figures
 from elman.train.sheet import Sheet
 from elman.train.spans import are_spans, span_f1_by_kind, span_figures
 
@@ -28,19 +27,20 @@ def one_label_figures(
     figures = class_figures(truth, said, len(labels))
     figures["sequences"], figures["steps"] = len(lengths), len(truth)
     if are_spans(labels):
-        cuts = np.cumsum(lengths)[:-1]
-        names = np.array([str(label) for label in labels])
-        spans = [[row.tolist() for row in np.split(names[codes], cuts)] for codes in (truth, said)]
-        figures |= span_figures(*spans)
-        figures["span_f1_by_kind"] = span_f1_by_kind(*spans)
-    precision, recall, f1, support = precision_recall_fscore_support(
-        truth,
-        said,
-        labels=list(range(len(labels))),
-        zero_division=0.0,  # type: ignore[arg-type]
-    )
-    figures["by_label"] = _by_label(labels, precision, recall, f1, support)
+        figures |= span_figures(*(_named(codes, lengths, labels) for codes in (truth, said)))
+        by_kind = span_f1_by_kind(*(_named(codes, lengths, labels) for codes in (truth, said)))
+        figures["span_f1_by_kind"] = by_kind
+    hits, had, got = class_counts(truth, said, len(labels))
+    shares = (_ratio(hits, got), _ratio(hits, had), _ratio(2 * hits, had + got))
+    figures["by_label"] = _by_label(labels, *shares, had)
     return figures
+
+
+def _named(codes: np.ndarray, lengths: np.ndarray, labels: Sequence[Any]) -> Iterator[list[str]]:
+    """The labels of one sequence after the other: of all at once they would take much more than numbers."""
+    names = [str(label) for label in labels]
+    for end, length in zip(np.cumsum(lengths), lengths, strict=True):
+        yield [names[code] for code in codes[end - length : end].tolist()]
 
 
 def several_label_figures(

@@ -29,7 +29,7 @@ def one_label_baselines(
     it, and were seen once, have most often.
     """
     truth = labels.encode(part).values[:-1].numpy()
-    answers = {"majority": np.full_like(truth, int(counts.argmax()))}
+    answers = {"majority": np.broadcast_to(truth.dtype.type(counts.argmax()), truth.shape)}
     if train is not None and not isinstance(train.inputs, Sequences):
         answers["most frequent label of the token"] = _by_token(part, train, labels)
     figures = {
@@ -52,8 +52,10 @@ def _by_token(part: Tagged, train: Tagged, labels: StepLabels) -> np.ndarray:
     unseen = {shape: counter.most_common(1)[0][0] for shape, counter in rare.items()}
     otherwise = every.most_common(1)[0][0]
     tokens = _tokens(part)
-    said = [most.get(token, unseen.get(_shape(token), otherwise)) for token in tokens.values]
-    return np.concatenate([np.array(said, dtype=np.int64)[block] for block in tokens.blocks()])
+    said = np.array(
+        [most.get(token, unseen.get(_shape(token), otherwise)) for token in tokens.values], dtype=np.int32
+    )
+    return tokens.kept(said[block] for block in tokens.blocks())[:-1]
 
 
 def _together(data: Tagged, labels: StepLabels) -> Iterator[tuple[str, int, int]]:
