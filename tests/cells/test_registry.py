@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+from dataclasses import dataclass
 
 import pytest
 
@@ -67,6 +68,24 @@ def test_the_nearest_option_is_offered_and_cells_of_ones_own_are_no_other():
     assert repr(copy.deepcopy(made)) == repr(pickle.loads(pickle.dumps(cells.GRU(False)))).replace(
         "GRU(", "Mine("
     ).replace(")", ", decay=0.1)")
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_cell_that_is_a_dataclass(frozen):
+    @dataclass(frozen=frozen)
+    class Leaky(cells.Cell):
+        gain: float = 1.0
+
+        def step(self, x, h):
+            return cells.tanh(self.project(x, "ih") + self.gain * self.project(h, "hh"))
+
+    with pytest.raises(ArgumentError) as error:
+        Leaky(gian=2.0)
+    assert str(error.value) == "Leaky option: unknown name 'gian'. Did you mean 'gain'? Valid: gain."
+    assert list(inspect.signature(Leaky).parameters) == ["gain"]
+    made = copy.deepcopy(Leaky(2.0))
+    assert made.gain == 2.0
+    assert {p.name for p in made.program().parameters} == {"weight_ih", "bias_ih", "weight_hh", "bias_hh"}
 
 
 def test_register_and_unregister():

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch._dynamo.testing import CompileCounterWithBackend
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 import elman.nn
 
@@ -103,3 +104,17 @@ def test_a_layer_under_autocast_is_one_graph(all_states: bool) -> None:
     state.sum().backward()
     assert layer.weight_hh_l0.grad is not None
     assert layer.weight_hh_l0.grad.abs().sum() > 0
+
+
+def test_tensors_without_numbers_have_shapes() -> None:
+    """As tools see a model that measure it before it has memory."""
+    with FakeTensorMode():
+        layer, x = elman.nn.LSTM(3, 7, 2, bidirectional=True, zoneout=0.1), torch.randn(5, 2, 3)
+        output, (h, c) = layer(x)
+        output.sum().backward()
+        with torch.no_grad():
+            again, _ = layer(x)
+    assert output.shape == again.shape == (5, 2, 14)
+    assert h.shape == c.shape == (4, 2, 7)
+    assert isinstance(layer.weight_hh_l0.grad, FakeTensor)
+    assert layer.weight_hh_l0.grad.shape == (28, 7)

@@ -10,6 +10,7 @@ from itertools import product
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.autograd import forward_ad
 
 from elman.backends import autograd, native, operators, passes, reference
@@ -54,7 +55,7 @@ def run(program: Program, given: Given) -> tuple[tuple[Tensor, ...], tuple[Tenso
         return reference.run(program, given)
     plans = compiled(program, given.all_states, given.bf16)
     keep = torch.is_grad_enabled() and _wants_gradient(given)
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or isinstance(given.x, FakeTensor):  # shapes alone
         results = operators.run(plans, given, keep)
     elif autograd.transformed():
         results = autograd.Recurrence.apply(plans, given.form, *given.tensors(program))

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from elman.cells.checks import named_options
+from elman.cells.checks import check_options, named_options
 from elman.errors import CellError
 from elman.program.functions import layer_norm
 from elman.program.program import Program, State
 from elman.program.starts import Init
 from elman.program.symbols import Symbol, fail
 from elman.program.trace import Trace, trace
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class _Signature:
+    """The signature of a class, which is its constructor's though there is a `__new__` of any arguments."""
+
+    def __get__(self, cell: Any, owner: type) -> inspect.Signature:
+        signature = inspect.signature(owner.__init__)
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
 class Cell:
@@ -37,11 +49,17 @@ class Cell:
 
     states: ClassVar[tuple[State, ...]] | tuple[State, ...] = (State("h"),)
     _trace: Trace | None = None
+    __signature__ = _Signature()
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
         if "__init__" in cls.__dict__:
             type.__setattr__(cls, "__init__", named_options()(cls.__dict__["__init__"]))
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        # a dataclass has its __init__ only after __init_subclass__ was there
+        check_options(cls, options)
+        return super().__new__(cls)
 
     @named_options()
     def __init__(self) -> None:

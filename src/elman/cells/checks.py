@@ -25,10 +25,9 @@ def named_options(remedy: Callable[..., str] = lambda *_, **__: "") -> Callable[
     it does not take; its signature stays. `remedy`, called with the same arguments, says more."""
 
     def decorate(constructor: Constructor) -> Constructor:
-        parameters = list(inspect.signature(constructor).parameters.values())[1:]
-        if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        known = _keywords(constructor)
+        if known is None:
             return constructor
-        known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
         @functools.wraps(constructor)
         def checked(self: Any, *args: Any, **options: Any) -> None:
@@ -39,6 +38,21 @@ def named_options(remedy: Callable[..., str] = lambda *_, **__: "") -> Callable[
         return cast(Constructor, checked)
 
     return decorate
+
+
+def check_options(owner: type, options: Collection[str]) -> None:
+    """The error of `check_names` for a keyword that the constructor of `owner` does not take."""
+    known = _keywords(owner.__init__) if options else None
+    if known is not None:
+        check_names(owner.__name__, options, known)
+
+
+def _keywords(constructor: Callable[..., None]) -> list[str] | None:
+    """The names of the keywords that it takes; None where it takes any."""
+    parameters = list(inspect.signature(constructor).parameters.values())[1:]
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
 def one_of(option: str, given: Any, choices: Sequence[str]) -> str:

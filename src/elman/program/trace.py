@@ -153,7 +153,7 @@ def trace(cell: Any, states: tuple[State, ...], bias: bool) -> Program:
     name = type(cell).__name__
     _check_states(name, states)
     collected = Trace(states, bias)
-    cell._trace = collected
+    vars(cell)["_trace"] = collected  # a frozen dataclass refuses to be assigned to
     arguments = (collected.x, *(collected.state(s) for s in states))
     _check_signature(cell, name, states)
     with _names_of_locals(cell.step, collected.graph):
