@@ -133,6 +133,15 @@ def test_importing_elman_loads_nothing_else() -> None:
     assert loaded == ["elman"]
 
 
+@pytest.mark.parametrize("module", ["elman.nn", "elman.tasks.generate", "elman.inspect.command"])
+def test_what_takes_seconds_to_import_waits_until_it_is_used(module: str) -> None:
+    slow = ["torch._dynamo", "lightning_fabric", "matplotlib"]
+    loaded = fresh_interpreter(
+        f"import json, sys, {module}\nprint(json.dumps([n for n in {slow} if n in sys.modules]))"
+    )
+    assert loaded == []
+
+
 def test_cells_and_programs_work_without_tensors() -> None:
     loaded = fresh_interpreter(
         "import json, sys; from elman.cells import create, names\n"

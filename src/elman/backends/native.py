@@ -25,6 +25,9 @@ except ImportError as error:  # pragma: no cover - a broken installation
 else:
     _missing = ""
 
+#: a constant to torch.compile (whose own way of saying so would import the whole compiler)
+_HAS_BF16 = _engine is not None and _engine.isa() == "avx512bf16"
+
 #: the engine's instructions by name
 OPCODES: Mapping[str, int] = {} if _engine is None else _engine.opcodes()
 
@@ -39,10 +42,9 @@ def isa() -> str:
     return _engine.isa()
 
 
-@torch.compiler.assume_constant_result
 def has_bf16() -> bool:
-    """Whether the kernels in use have products of bfloat16."""
-    return _engine is not None and _engine.isa() == "avx512bf16"
+    """Whether the kernels have products of bfloat16."""
+    return _HAS_BF16
 
 
 def name_of(dtype: torch.dtype) -> str:

@@ -12,10 +12,9 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from elman.errors import RunError
@@ -29,6 +28,9 @@ from elman.train.optimizers import LEARNING_RATES, create_optimizer
 from elman.train.options import TrainOptions
 from elman.train.schedules import factor
 from elman.train.state import Position, Progress, collect, load_weights, restore, under
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # slow to import, and only training needs it
 
 
 class Store(Protocol):
