@@ -29,6 +29,7 @@ from benchmarks import limits
 from benchmarks.limits import Limits
 from benchmarks.markdown import written_into
 from elman.backends import native
+from elman.backends.given import Given
 from elman.bench import layers, machine, report
 from elman.bench.agreement import disagreement
 from elman.bench.shapes import Shape
@@ -94,7 +95,7 @@ class Calls:
     """What a training call asked of the engine: runs of plans, and sums of outer products."""
 
     runs: list[tuple[Plan, Sequence[Any], tuple[Any, ...]]]
-    outers: list[tuple[Any, ...]]
+    outers: list[tuple[Sequence[native.OuterJob], Given]]
 
     def run(self, change: Callable[[Plan], Plan] | None = None) -> None:
         """The loops again, with changed plans."""
@@ -108,24 +109,24 @@ class Calls:
 
     def outer(self) -> None:
         """The weight gradients again."""
-        for given in self.outers:
-            native.outer(*given)
+        for jobs, given in self.outers:
+            native.outer(jobs, given)
 
 
 @contextmanager
 def calls() -> Iterator[Calls]:
     """Takes down what is asked of the engine inside the block."""
-    taken, run, outer = Calls([], []), native.run, native.outer
+    taken, run = Calls([], []), native.run
 
-    def running(plan: Plan, arrays: Sequence[Any], *rest: Any) -> None:
-        taken.runs.append((plan, arrays, rest))
-        run(plan, arrays, *rest)
+    def running(
+        plan: Plan, arrays: Sequence[Any], given: Given, reverse: bool, spans: Any = None, then: Any = ()
+    ) -> None:
+        taken.runs.append((plan, arrays, (given, reverse, spans)))
+        if then:
+            taken.outers.append((then, given))
+        run(plan, arrays, given, reverse, spans, then)
 
-    def adding(*given: Any) -> None:
-        taken.outers.append(given)
-        outer(*given)
-
-    with patch.object(native, "run", running), patch.object(native, "outer", adding):
+    with patch.object(native, "run", running):
         yield taken
 
 

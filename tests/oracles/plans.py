@@ -26,7 +26,7 @@ class Math:
         return getattr(torch, name)
 
 
-def run(plan, arrays, given, reverse, spans=None):
+def run(plan, arrays, given, reverse, spans=None, then=()):
     """Stands in for `elman.backends.native.run`."""
     weights, lengths = given.parameters, given.lengths
     steps, batch = given.x.shape[:2]
@@ -43,6 +43,7 @@ def run(plan, arrays, given, reverse, spans=None):
     whole = [(b, 0, steps if lengths is None else int(lengths[b])) for b in range(batch)]
     for row, (b, start, length) in enumerate(whole if spans is None else spans.tolist()):
         _Row(plan, arrays, weights, row, b, start, reverse).walk(length)
+    outer(then, given)
 
 
 def outer(jobs, given):

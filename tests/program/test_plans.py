@@ -84,7 +84,6 @@ CASES = [
 @pytest.mark.parametrize("cell", [c for _, c in CASES], ids=[n for n, _ in CASES])
 def test_plans_match_the_reference(cell, reverse, lengths, resets, bias, monkeypatch):
     monkeypatch.setattr(native, "run", interpreter.run)
-    monkeypatch.setattr(native, "outer", interpreter.outer)
     monkeypatch.setattr(engine, "obstacle", lambda *_: "")
     monkeypatch.setattr(engine, "describe", lambda: "interpreted")
     program = cell.program(bias)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from elman.backends import native
 from elman.backends.given import Given
 from elman.backends.native import OuterJob
 from elman.backends.spans import Spans, previous
@@ -13,7 +12,7 @@ from elman.program.graph import Source
 from elman.program.plans import AdjointPlan, Columns, VectorGradient, WeightGradient
 
 
-def parameter_gradients(
+def weight_jobs(
     plans: Compiled,
     plan: AdjointPlan,
     given: Given,
@@ -21,8 +20,8 @@ def parameter_gradients(
     adjoints: Adjoints,
     spans: Spans | None,
     totals: Totals,
-) -> None:
-    """Add the gradient of every parameter to `totals`.
+) -> list[OuterJob]:
+    """What adds the gradient of every weight to `totals`, once the loop has filled `adjoints`.
 
     For y_t = W a_t + b with gradient d_t at y_t: dW = Σ_t d_tᵀ a_t and db = Σ_t d_t, over all steps and
     sequences; the stashes hold the d_t side by side, the sums their Σ_t.
@@ -43,9 +42,7 @@ def parameter_gradients(
         out, add = totals.rows(part.weight, part.row0, part.columns.stop - part.columns.start)
         job = OuterJob(d, a, edge, before, out, add)
         jobs += [job] if part.heads == 1 else _by_heads(job, part)
-    native.outer(jobs, given)
-    for part in plan.vectors:
-        totals.add_vector(part, adjoints.sums)
+    return jobs
 
 
 class Totals:

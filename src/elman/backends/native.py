@@ -122,41 +122,6 @@ def _instruction(op: str, out: int, operands: Sequence[int], immediates: Sequenc
     return OPCODES[op], out, a, b, c, alpha, beta
 
 
-def run(plan: Plan, arrays: Sequence[Any], given: Given, reverse: bool, spans: Tensor | None = None) -> None:
-    """Run a plan over the steps and sequences of `given`, with its parameters as weights.
-
-    `arrays` has one entry for each buffer, by its place: None where it is absent or scratch, a tensor, or a
-    tuple of them (shifted: sequence, edge; state: initial, sequence, final).
-
-    spans: (N, 3) int64, what to walk in place of whole sequences (see csrc/engine.h); edges, initial and
-    final states are then of N rows.
-    """
-    _share_threads()
-    x = given.x
-    dtype = x.dtype
-    native = _encoded[dtype].get(plan)
-    if native is None:
-        native = _encoded[dtype][plan] = _encode(plan, dtype)
-    steps, batch, _ = x.shape
-    handed = _Handed(dtype, steps, batch, batch if spans is None else len(spans))
-    addresses = [
-        None if array is None else handed.by_place[buffer.place](array, buffer.width)
-        for buffer, array in zip(plan.buffers, arrays, strict=True)
-    ]
-    parameters = given.parameters
-    native.run(
-        addresses,
-        [handed.weight(parameters[name], shape) for name, shape in plan.weights.items()],
-        steps,
-        batch,
-        given.lengths if spans is None else None,
-        reverse,
-        torch.get_num_threads(),
-        spans=spans,
-        bf16=given.bf16,
-    )
-
-
 class OuterJob(NamedTuple):
     """Part of a weight's gradient: out (M, N) = Σ dᵀ a over all steps, of d (T, B, M) and a (T, B, N).
 
@@ -170,22 +135,6 @@ class OuterJob(NamedTuple):
     before: bool
     out: Tensor
     add: bool
-
-
-def outer(jobs: Sequence[OuterJob], given: Given) -> None:
-    """Do all jobs over the steps of `given`, which say what "before" means."""
-    x = given.x
-    steps, batch, _ = x.shape
-    handed = _Handed(x.dtype, steps, batch, batch)
-    addresses = []
-    for job in jobs:
-        m, n = job.out.shape
-        out, _, stride = handed.matrix(job.out, (m, n))
-        d, a = handed.sequence(job.d, m), handed.sequence(job.a, n)
-        edge = None if job.edge is None else handed.matrix(job.edge, (batch, n))
-        addresses.append((d, a, edge, m, n, job.before, (out, stride), job.add))
-    run = _engine.outer if x.dtype is torch.float32 else _engine.outer64
-    run(addresses, steps, batch, given.lengths, given.reverse, torch.get_num_threads(), given.bf16)
 
 
 _LARGE = 2**18  # bytes: smaller tensors come faster from torch
@@ -206,17 +155,12 @@ class _Handed:
     (Handing over each as an array of its own protocol costs several times as much as a small run.)
     """
 
+    __slots__ = ("batch", "copies", "dtype", "rows", "steps")
+
     def __init__(self, dtype: torch.dtype, steps: int, batch: int, rows: int) -> None:
         self.dtype = dtype
         self.steps, self.batch, self.rows = steps, batch, rows
         self.copies: list[Tensor] = []
-        self.by_place: Mapping[str, Callable[[Any, int], Any]] = {
-            "sequence": self.sequence,
-            "state": self.state,
-            "shifted": self.shifted,
-            "vector": self.vector,
-            "sum": self.vector,
-        }
 
     def sequence(self, tensor: Tensor, width: int) -> tuple[int, int, int]:
         strides = self._strides(tensor, (self.steps, self.batch, width))
@@ -269,3 +213,85 @@ class _Handed:
     def _by_rows(self, tensor: Tensor) -> Tensor:
         self.copies.append(tensor.contiguous())
         return self.copies[-1]
+
+
+#: by a buffer's place
+_HAND: Mapping[str, Callable[[_Handed, Any, int], Any]] = {
+    "sequence": _Handed.sequence,
+    "state": _Handed.state,
+    "shifted": _Handed.shifted,
+    "vector": _Handed.vector,
+    "sum": _Handed.vector,
+}
+
+
+def run(
+    plan: Plan,
+    arrays: Sequence[Any],
+    given: Given,
+    reverse: bool,
+    spans: Tensor | None = None,
+    then: Sequence[OuterJob] = (),
+) -> None:
+    """Run a plan over the steps and sequences of `given`, with its parameters as weights.
+
+    `arrays` has one entry for each buffer, by its place: None where it is absent or scratch, a tensor, or a
+    tuple of them (shifted: sequence, edge; state: initial, sequence, final).
+
+    spans: (N, 3) int64, what to walk in place of whole sequences (see csrc/engine.h); edges, initial and
+    final states are then of N rows. then: for `outer`, of what the plan writes.
+    """
+    _share_threads()
+    x = given.x
+    dtype = x.dtype
+    native = _encoded[dtype].get(plan)
+    if native is None:
+        native = _encoded[dtype][plan] = _encode(plan, dtype)
+    steps, batch, _ = x.shape
+    handed = _Handed(dtype, steps, batch, batch if spans is None else len(spans))
+    addresses = [
+        None if array is None else _HAND[buffer.place](handed, array, buffer.width)
+        for buffer, array in zip(plan.buffers, arrays, strict=True)
+    ]
+    parameters = given.parameters
+    weights = [handed.weight(parameters[name], shape) for name, shape in plan.weights.items()]
+    lengths = given.lengths if spans is None else None
+    # After a run nothing of Python is left in the caches: what can be done before is.
+    add_up = _outer(then, given, handed) if then else None
+    native.run(
+        addresses,
+        weights,
+        steps,
+        batch,
+        lengths,
+        reverse,
+        torch.get_num_threads(),
+        spans=spans,
+        bf16=given.bf16,
+    )
+    if add_up is not None:
+        add_up()
+
+
+def outer(jobs: Sequence[OuterJob], given: Given) -> None:
+    """Do all jobs over the steps of `given`, which say what "before" means."""
+    steps, batch, _ = given.x.shape
+    handed = _Handed(given.x.dtype, steps, batch, batch)
+    _outer(jobs, given, handed)()
+
+
+def _outer(jobs: Sequence[OuterJob], given: Given, handed: _Handed) -> Callable[[], None]:
+    """`outer`, all but the call."""
+    x = given.x
+    steps, batch, _ = x.shape
+    addresses = []
+    for job in jobs:
+        m, n = job.out.shape
+        out, _, stride = handed.matrix(job.out, (m, n))
+        d, a = handed.sequence(job.d, m), handed.sequence(job.a, n)
+        edge = None if job.edge is None else handed.matrix(job.edge, (batch, n))
+        addresses.append((d, a, edge, m, n, job.before, (out, stride), job.add))
+    run = _engine.outer if x.dtype is torch.float32 else _engine.outer64
+    return functools.partial(
+        run, addresses, steps, batch, given.lengths, given.reverse, torch.get_num_threads(), given.bf16
+    )

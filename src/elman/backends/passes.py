@@ -9,7 +9,7 @@ from torch import Tensor
 
 from elman.backends import native
 from elman.backends.given import Given, sizes_of
-from elman.backends.gradients import Totals, parameter_gradients
+from elman.backends.gradients import Totals, weight_jobs
 from elman.backends.samples import sample_gradients
 from elman.backends.spans import Spans
 from elman.backends.tensors import Adjoints, Compiled, Results, adjoint_arrays, forward_arrays
@@ -79,9 +79,13 @@ def walk_back(
     rows = None if spans is None else len(spans.table)
     adjoints = Adjoints.empty(plan, given, kept.finals, with_x, rows, by_row)
     arrays = adjoint_arrays(plans, plan.plan, given, kept, gradients, adjoints, spans)
-    native.run(plan.plan, arrays, given, not given.reverse, None if spans is None else spans.table)
-    add = sample_gradients if by_row else parameter_gradients
-    add(plans, plan, given, kept, adjoints, spans, totals)
+    jobs = () if by_row else weight_jobs(plans, plan, given, kept, adjoints, spans, totals)
+    native.run(plan.plan, arrays, given, not given.reverse, None if spans is None else spans.table, jobs)
+    if by_row:
+        sample_gradients(plans, plan, given, kept, adjoints, spans, totals)
+    else:
+        for part in plan.vectors:
+            totals.add_vector(part, adjoints.sums)
     if spans is None:
         return Found(adjoints.x, adjoints.initial, [None] * len(given.states))
     there = [rows for rows in adjoints.initial if rows is not None]  # all, where sequences are cut
