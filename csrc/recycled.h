@@ -8,10 +8,11 @@
 
 namespace elman {
 
+struct Piece;
+
 struct Recycled {
-    char* data;      // at a 64-byte boundary
-    char* block;     // what `give_back` takes
-    int64_t bytes;   // of the block
+    char* data;    // at a 64-byte boundary
+    Piece* piece;  // what `give_back` takes
 };
 
 // Throws std::bad_alloc. From any thread.

@@ -13,6 +13,7 @@ from elman.backends import native
 
 engine = native._engine
 LARGE = (64, 32, 256)  # 2 MB
+SHIFT = 2**15  # more than a tensor may lie behind its block's start
 
 
 def test_what_was_let_go_of_serves_the_next() -> None:
@@ -79,6 +80,43 @@ def test_no_more_is_kept_than_was_once_in_use() -> None:
         most = max(most, del_me.nbytes + 2 * 2**21)
         del del_me
     assert engine.kept_bytes() <= most
+
+
+def addresses(sizes: list[int]) -> list[int]:
+    """Of tensors of so many kilobytes, which are let go of at once."""
+    held = [native.empty(torch.zeros(1), size, 256) for size in sizes]
+    return [tensor.data_ptr() for tensor in held]
+
+
+def test_sizes_that_take_turns_share_their_memory() -> None:
+    large, small = [48 * 1024] * 2, [15 * 1024] * 6
+    addresses([100 * 1024])
+    for _ in range(2):  # what earlier tests left may serve at first
+        first = addresses(large)
+    for _ in range(3):
+        within = addresses(small)
+        assert all(any(-SHIFT <= at - start < 49 << 20 for start in first) for at in within)
+        assert all(any(abs(at - start) < SHIFT for start in first) for at in addresses(large))
+
+
+def test_the_rest_of_a_block_serves_while_a_part_is_held() -> None:
+    (start,) = addresses([100 * 1024])
+    held = native.empty(torch.zeros(1), 1024, 256)
+    assert -SHIFT <= held.data_ptr() - start < 100 << 20
+    (within,) = addresses([90 * 1024])
+    assert -SHIFT <= within - start < 10 << 20
+    held.fill_(1.0)
+    native.empty(torch.zeros(1), 90 * 1024, 256).fill_(2.0)
+    assert (held == 1.0).all()
+
+
+def test_pieces_are_joined_in_whatever_order_they_come_back() -> None:
+    for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2], [0, 2, 1]):
+        (start,) = addresses([24 * 1024])
+        held: list[torch.Tensor | None] = [native.empty(torch.zeros(1), 7 * 1024, 256) for _ in range(3)]
+        for number in order:
+            held[number] = None
+        assert abs(addresses([24 * 1024])[0] - start) < SHIFT
 
 
 def test_little_is_kept() -> None:

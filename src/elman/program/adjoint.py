@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from elman.program import listing
 from elman.program.graph import Graph, Instruction, Product, Source, Value, products, results
 from elman.program.program import Program
+from elman.program.simplify import simplified
 from elman.program.symbols import Symbol, Symbolic, apply
 
 _MATH = Symbolic()
@@ -49,7 +50,7 @@ def adjoint(program: Program, all_states: bool = False) -> Adjoint:
     derivation = _Derivation(program, saved, all_states)
     derivation.derive()
     operands = tuple(derivation.source_of(node.operands[0]) for node in products(program.graph))
-    return Adjoint(program, derivation.graph, saved, operands)
+    return Adjoint(program, simplified(derivation.graph), saved, operands)
 
 
 def _choose_saved(program: Program, needed: set[Value]) -> tuple[Value, ...]:

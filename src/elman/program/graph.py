@@ -8,7 +8,7 @@ numbers only when a reader is given real tensors:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from elman.program.instructions import Op
@@ -111,9 +111,9 @@ class Graph:
                 found.setdefault(value, []).append(node)
         return found
 
-    def prune(self) -> None:
-        """Drop nodes and inputs that no output depends on."""
-        live = set(self.outputs.values())
+    def prune(self, keep: Collection[Value] = ()) -> None:
+        """Drop nodes and inputs that no output, and no value in `keep`, depends on."""
+        live = {*self.outputs.values(), *keep}
         kept: list[Node] = []
         for node in reversed(self.nodes):
             if any(value in live for value in results(node)):

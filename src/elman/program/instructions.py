@@ -130,11 +130,10 @@ _TABLE = (
         ),
     ),
     Op(**_function("sqrt"), adjoint=lambda m, g, y, a: (m.affine(g / y, 0.5, 0.0),), flops=4),
-    Op(  # 1 / √a; cheap, as it is mostly taken of numbers that are the same in the whole row
+    Op(
         **{**_function("rsqrt"), "latex": r"{0}^{{-1/2}}"},
         adjoint=lambda m, g, y, a: (m.affine(g * y * y * y, -0.5, 0.0),),
         flops=4,
-        cheap=True,
     ),
     Op(**_function("mean"), adjoint=lambda m, g, y, a: (m.mean(g),), cheap=True),
     Op(**_function("exp"), adjoint=lambda m, g, y, a: (g * y,), flops=8),

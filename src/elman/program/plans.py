@@ -10,6 +10,7 @@ from elman.program.graph import Graph, Product, Source, Value, products
 from elman.program.inline import DX, X, inline, inline_adjoint
 from elman.program.program import Program
 from elman.program.schedule import Layout, Plan, Port, schedule
+from elman.program.simplify import simplified
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def forward_plan(
 ) -> ForwardPlan:
     """The plan of the forward step; with an `adjoint`, one that stores what the backward pass reads. Without
     `store` it forgets that after each step, and gives the same bits: the same sums are folded."""
-    graph = inline(program)
+    graph = simplified(inline(program), adjoint.saved if adjoint else ())
     plan = _empty_plan(program, graph, sizes)
     inputs = _common_inputs(program, graph, plan)
     stores: dict[Value, list[Port]] = {}
