@@ -226,8 +226,9 @@ struct OuterJob {
     bool add;
 };
 
-// Does all jobs over the steps of one run. Each element adds its products in one order, from the last step to the
-// first, whatever the threads: the same bits where a run is cut into pieces that are added from last to first.
+// Does all jobs over the steps of one run. Each element adds its products in one order, from the last time that the
+// walk comes to back to the first, whatever the threads: the same bits where the run is cut into pieces of time that
+// are added from last to first.
 void outer(const std::vector<OuterJob>& jobs, const Run& run);
 
 }  // namespace ELMAN_SPACE

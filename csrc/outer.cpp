@@ -19,10 +19,11 @@ int64_t length_of(const Run& run, int64_t b) { return run.lengths != nullptr ? r
 
 OuterRows rows_of(const OuterJob& job, const Run& run, int64_t steps, const Real* zeros) {
     OuterRows rows;
-    for (int64_t k = steps - 1; k >= 0; --k)
+    for (int64_t i = 0; i < steps; ++i)
         for (int64_t b = 0; b < run.batch; ++b) {
-            const int64_t length = length_of(run, b);
-            if (k >= length) continue;
+            const int64_t length = length_of(run, b), time = run.reverse ? i : steps - 1 - i;
+            if (time >= length) continue;
+            const int64_t k = run.reverse ? length - 1 - time : time;
             const auto at = [&](const Array& array, int64_t step) -> const Real* {
                 const int64_t t = run.reverse ? length - 1 - step : step;
                 return array.data + t * array.stride_time + b * array.stride_batch;
