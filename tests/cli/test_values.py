@@ -43,6 +43,11 @@ def generate(*given: str) -> _Generate:
             "An option takes one value: a text with spaces in it needs quotes.",
         ),
         (["--bidirectional=maybe"], "bidirectional: expected True or False or None, got 'maybe'."),
+        (
+            ["--overwrite=True"],
+            "overwrite: expected --overwrite alone, or --no-overwrite, got '--overwrite=True'.",
+        ),
+        (["--no-lowercase=1"], "no_lowercase: expected --no-lowercase alone, got '--no-lowercase=1'."),
     ],
 )
 def test_a_wrong_value_of_an_option_of_training(given: list[str], said: str) -> None:

@@ -208,7 +208,7 @@ CALLING: list[tuple[Callable[[], Any], str]] = [
     (
         lambda: lstm(backend="reference")(X.to("meta")),
         "input: expected a tensor on the weights' device cpu, got meta. "
-        "Move it: input.to('cpu'), or the layer: layer.to('meta').",
+        "It has no values that could be moved: make one there, with device='cpu'.",
     ),
     (
         lambda: elman.nn.GRU(3, 5)(pack_padded_sequence(torch.randn(4, 2, 3, 3), torch.tensor([4, 2]))),

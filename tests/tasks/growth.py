@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,10 @@ def private() -> int:
     return int(found[1]) * 1024
 
 
-def peak(task: str, data: str, out: Path) -> int:
-    """The most private memory while a model is trained, or a table read."""
-    most, done = private(), threading.Event()
+def peak_of(job: Callable[[], object]) -> int:
+    """The most private memory that there is while a job is done, beyond that before."""
+    before = most = private()
+    done = threading.Event()
 
     def watch() -> None:
         nonlocal most
@@ -63,6 +65,21 @@ def peak(task: str, data: str, out: Path) -> int:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
+    try:
+        job()
+    finally:
+        done.set()
+        watcher.join()
+    return most - before
+
+
+def peak(task: str, data: str, out: Path) -> int:
+    """The most private memory while a model is trained, or a table read."""
+    return private() + peak_of(lambda: do(task, data, out))
+
+
+def do(task: str, data: str, out: Path) -> None:
+    """Train a model, or read a table."""
     if task == "read":
         held = read_file(Path(data), Columns())
         assert len(held[0]) > 0
@@ -75,9 +92,6 @@ def peak(task: str, data: str, out: Path) -> int:
         train_numbers(task, data, out)
     else:
         train(task, data, out)
-    done.set()
-    watcher.join()
-    return most
 
 
 def windows(data: str) -> None:

@@ -13,13 +13,16 @@ from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
 from elman.data import Examples, Sequences, Splits
+from elman.data.columns import Columns
 from elman.data.shorten import shorten
+from elman.data.tables import read_table
 from elman.data.word_vectors import read_word_vectors, vector_size
 from elman.errors import ArgumentError, DataError
 from elman.estimators import Classifier
 from elman.tasks.classify import TASK
 from elman.tasks.classifying.learner import ClassifyLearner
 from elman.tasks.classifying.options import ClassifyOptions
+from elman.tasks.pooled.baselines import _in_turn
 
 BUNCH = load_digits(n_class=3)
 X = (BUNCH.images[:150] / 16.0).astype(np.float32)  # type: ignore[attr-defined]
@@ -230,3 +233,16 @@ def test_a_baseline_that_learns_from_a_share_says_of_how_many(monkeypatch: pytes
     assert rules[0] == "majority"
     (share,) = re.fullmatch(r"summary features, from (\d+) of 60", rules[1]).groups()  # type: ignore[union-attr]
     assert 25 <= int(share) <= 35
+
+
+def test_baselines_look_at_few_long_texts_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELMAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("elman.tasks.pooled.baselines.PIECE", 3_000)
+    lines = [f"{row % 2},{'word ' * 100}{row}\n" for row in range(40)]
+    (tmp_path / "texts.csv").write_text("label,text\n" + "".join(lines))
+    examples = read_table(tmp_path / "texts.csv", Columns())[0]
+    parts = list(_in_turn(examples))
+    assert [text for part in parts for text in part.inputs] == list(examples.inputs)  # type: ignore[arg-type]
+    assert {len(part) for part in parts[:-1]} == {5}
+    monkeypatch.setattr("elman.tasks.pooled.baselines.PIECE", 1)
+    assert {len(part) for part in _in_turn(examples)} == {1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import warnings
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,13 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from elman.data.panel_sources import frame_source
 from elman.errors import ArgumentError, DataError, MissingError, RunError
 from elman.estimators import Forecaster, load
 from elman.tasks.forecast import ForecastOptions
+from elman.tasks.forecasting.forecasts import forecasts
+from elman.tasks.forecasting.picture import draw_forecasts
+from elman.tasks.forecasting.reading import panel_of, read_splits, splits_of
 from elman.tasks.jobs import train
 from elman.tasks.saved import open_model
 from elman.tasks.using import evaluate, predict
@@ -371,6 +376,25 @@ def test_constant_series_are_said_and_have_no_mase(table: pl.DataFrame) -> None:
     np.testing.assert_allclose(said["y_hat"], 3.0, atol=0.5)
 
 
+def test_constant_covariates_are_said(air: pl.DataFrame, tmp_path: Path) -> None:
+    """TEMP changes, though only behind the training part, and so does wind in its first row alone."""
+    steady = air.with_columns(
+        TEMP=pl.when(pl.int_range(pl.len()) < 1500).then(pl.lit(1e9 / 3)).otherwise(pl.col("TEMP")),
+        Iws=pl.when(pl.int_range(pl.len()) < 1).then(pl.lit(2.0)).otherwise(pl.lit(1.0)),
+        cbwd=pl.lit("NW"),
+    )
+    given = {**QUICK, "epochs": 1, "windows": 200, "target": "pm2.5", "past": "TEMP,Iws,cbwd"}
+    said = "2 of 3 covariates never change in the training part: 'TEMP', 'cbwd'"
+    with warnings.catch_warnings(record=True) as warned:  # of gaps too
+        warnings.simplefilter("always")
+        model = Forecaster(**given, validation_share=0.2).fit(steady)
+    assert f"df: {said}" in [str(one.message) for one in warned]
+    assert model.model_.parts["features"].past[0].scale == 1.0  # not what rounding leaves of a deviation
+    steady.write_csv(tmp_path / "air.csv")
+    options = ForecastOptions(data=str(tmp_path / "air.csv"), split="1344/168/168", **given)
+    assert said in read_splits(options).notes
+
+
 def test_a_long_table_with_rows_to_come_and_all_kinds_of_covariates(
     table: pl.DataFrame, tmp_path: Path
 ) -> None:
@@ -449,3 +473,16 @@ def test_what_is_filled_is_said_in_python(air: pl.DataFrame) -> None:
     holed = air.select("year", "month", "day", "hour", "pm2.5")
     with pytest.warns(UserWarning, match=r"df: 'pm2.5': \d+ of 1,680 values missing: filled in the inputs"):
         Forecaster(**{**QUICK, "epochs": 1, "windows": 100}).fit(holed)
+
+
+def test_the_past_is_joined_to_what_came(fitted: Forecaster, table: pl.DataFrame) -> None:
+    splits = splits_of(
+        panel_of(frame_source(table, "df"), fitted.options()), fitted.options(), test_share=0.1
+    )
+    windows = splits.last
+    parts = list(forecasts(fitted.model_, windows, np.array([0, 5])))
+    picture = draw_forecasts(windows.panel, parts, (90,), together=False)
+    for axes in picture.axes[:2]:
+        past, came, ahead = (line.get_xydata() for line in axes.get_lines())
+        np.testing.assert_array_equal(came[0], past[-1])
+        np.testing.assert_array_equal(came[1:, 0], ahead[:, 0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from elman.tasks.generating.ngrams import NGrams
 from elman.tasks.generating.options import GenerateOptions
 from elman.tasks.generating.perplexity import mean_loss, token_losses
 from elman.tasks.generating.writing import Writer, generate
+from elman.train.checkpoint import load
 from elman.train.loop import fit
 from elman.train.run_folder import RunFolder
 
@@ -417,3 +419,74 @@ def test_the_command_line(
     text.write_text("changed " + TEXT)
     assert call(*again, "--overwrite") == 2
     assert "text.txt, which has changed since. Delete the folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--average", "0.9"], "best epoch 2, of averaged weights; "),
+        (
+            ["--average-after", "2"],
+            "best epoch 2, of weights that were never averaged (validation was never worse than 2 epochs",
+        ),
+        ([], "best epoch 2; "),
+    ],
+)
+def test_the_last_line_says_whether_the_weights_are_a_mean(
+    options: list[str], said: str, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "generate", "--data", str(text), "--out", str(tmp_path / "run"), "--epochs", "2"]
+    small = [
+        "--hidden",
+        "8",
+        "--batch-size",
+        "4",
+        "--bptt",
+        "16",
+        "--no-baselines",
+        "--learning-rate",
+        "0.01",
+    ]
+    with pytest.raises(SystemExit):
+        cli.main([*command, *small, *options])
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_validation_begins_the_mean_and_the_mean_is_what_is_kept(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NT-ASGD on 60,000 characters of Shakespeare, with a rate at which the weights jump about."""
+    play, run = tmp_path / "play.txt", tmp_path / "run"
+    play.write_text((data_folder / "tiny_shakespeare" / "input.txt").read_text()[:60_000])
+    command = [
+        "train",
+        "generate",
+        "--data",
+        str(play),
+        "--out",
+        str(run),
+        "--epochs",
+        "9",
+        "--hidden",
+        "128",
+    ]
+    steep = ["--optimizer", "sgd", "--learning-rate", "2", "--schedule", "constant", "--weight-decay", "1e-6"]
+    rest = ["--clip", "0.25", "--batch-size", "8", "--bptt", "35", "--dropout", "0", "--average-after", "2"]
+    with pytest.raises(SystemExit):
+        cli.main([*command, *steep, *rest, "--no-baselines"])
+    said = capsys.readouterr().out
+    begun = int(re.findall(r"weights are averaged from the end of epoch (\d) on", said)[0])
+    best = int(re.findall(r"best epoch (\d), of averaged weights", said)[0])
+    history = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [record["averaged"] for record in history] == [epoch > begun for epoch in range(1, 10)]
+    result = json.loads((run / "result.json").read_text())
+    assert result["valid"]["loss"] == pytest.approx(history[best - 1]["valid_loss"], rel=1e-5)
+    assert result["valid"]["loss"] < min(record["valid_loss"] for record in history[:begun])
+    kept = load(run / "model.safetensors")[0]
+    last = load(run / "last.safetensors")[0]
+    assert best == 9
+    means = [tensor for name, tensor in last.items() if name.startswith("average/")]
+    for tensor in kept.values():
+        assert any(tensor.shape == mean.shape and torch.equal(tensor, mean) for mean in means)

@@ -10,7 +10,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
+from rich.console import Console
+
+from elman.tasks import using
+from elman.tasks.task import More
+from tasks.growth import peak_of
 
 TIMES = 6
 #: bytes: a second training in one process takes up to 15 MB more than the first, on the same data too
@@ -132,3 +138,24 @@ def test_rolls_are_mapped_from_disk(data_folder: Path, tmp_path: Path) -> None:
         held = {"X": np.tile(rolls, (times, 1)), "y": np.tile(np.roll(rolls, -1, 0), (times, 1))}
         np.savez(paths[-1], **held, lengths=np.tile(lengths, times))
     assert grown_from("rolls", paths[0], paths[1], tmp_path) < 40 << 20
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux how much memory is taken")
+def test_a_table_of_predictions_is_not_written_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """92 MB of CSV, which as text took 91 MB, and as much again as bytes."""
+    rows = 2_000_000
+    chances = np.random.default_rng(0).random((2, rows))
+    table = pl.DataFrame({"row": np.arange(rows), "p": chances[0], "q": chances[1]})
+
+    class Predicting:
+        def predictions(self, model: object, part: object) -> pl.DataFrame:
+            return table
+
+    monkeypatch.setattr(using, "open_run", lambda run: (Predicting(), None, None))
+    monkeypatch.setattr(using, "part_of", lambda *_, **__: More(None, "data"))
+    out = tmp_path / "predicted.csv"
+    grown = peak_of(lambda: using.predict("run", Console(quiet=True), data="data", out=str(out)))
+    assert pl.scan_csv(out).select(pl.len()).collect().item() == rows
+    assert grown < 40 << 20

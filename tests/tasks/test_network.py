@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from elman.cells import create
 from elman.errors import ArgumentError
 from elman.nn import LSTM
+from elman.tasks import truncated as truncation
+from elman.tasks.classify import ClassifyOptions
 from elman.tasks.convolution import Convolution
-from elman.tasks.pooled.pooling import POOLS, Attention, pool_named
+from elman.tasks.inputs import NumberInputs
+from elman.tasks.pooled.network import SequenceNetwork
+from elman.tasks.pooled.pooling import HEADS, POOLS, Attention, pool_named
 from elman.tasks.truncated import truncated
 
 LENGTHS = torch.tensor([4, 1, 0, 6])
@@ -80,6 +88,55 @@ def test_truncation_changes_the_gradient_alone() -> None:
         seen = gradient[:, b].abs().sum(1) > 0
         assert seen.tolist() == [max(length - 2, 0) <= t < length for t in range(6)]
     torch.testing.assert_close(truncated(lambda x, n, s: lstm(x, s, lengths=n), x, None, 4)[0], lstm(x)[0])
+
+
+def network(pooling: str, **options: Any) -> SequenceNetwork:
+    torch.manual_seed(3)
+    given = ClassifyOptions(hidden_size=5, layers=2, pooling=pooling, bidirectional=False, **options)
+    return SequenceNetwork(NumberInputs(3), create("gru"), given, 2)
+
+
+@pytest.mark.parametrize("lengths", [LENGTHS, None])
+@pytest.mark.parametrize("pooling", sorted(POOLS))
+def test_steps_that_are_not_kept_are_pooled(
+    pooling: str, lengths: torch.Tensor | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(truncation, "PIECE", 2)
+    whole, cut = network(pooling), network(pooling, bptt=1)
+    for x in (torch.randn(6, 4, 3) - 2, torch.randn(6, 4, 3) + 2):  # below zero too, where padding would show
+        torch.testing.assert_close(cut(x, lengths), whole(x, lengths))
+        with torch.inference_mode():
+            torch.testing.assert_close(cut(x, lengths), whole(x, lengths))
+    x.requires_grad_()
+    (gradient,) = torch.autograd.grad(cut(x, lengths).square().sum(), x)
+    last = (torch.full((4,), 6) if lengths is None else lengths) - 1
+    assert not gradient[torch.arange(6)[:, None] != last].any()
+
+
+class Largest(TorchDispatchMode):
+    """Notes how many numbers the largest tensor has that comes into being, views of `given` aside."""
+
+    def __init__(self, given: torch.Tensor) -> None:
+        super().__init__()
+        self.given, self.numbers = given.data_ptr(), 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        for tensor in found if isinstance(found, (tuple, list)) else [found]:
+            if isinstance(tensor, torch.Tensor) and tensor.untyped_storage().data_ptr() != self.given:
+                self.numbers = max(self.numbers, tensor.numel())
+        return found
+
+
+@pytest.mark.parametrize("pooling", sorted(HEADS))
+def test_memory_grows_with_bptt_and_not_with_the_sequence(pooling: str) -> None:
+    net, largest = network(pooling, bptt=20), []
+    for steps in (600, 2_400):
+        x = torch.randn(steps, 2, 3)
+        with Largest(x) as mode:
+            net(x, torch.tensor([steps, steps - 100])).sum().backward()
+        largest.append(mode.numbers)
+    assert largest[0] == largest[1]
 
 
 def test_last_puts_the_directions_side_by_side() -> None:

@@ -90,6 +90,8 @@ def checked(
         if takes is None:
             if flag.startswith("-") and _plain(flag) not in flags:
                 raise unknown("option", _plain(flag), flags)
+            if flag.startswith("-") and equals:
+                raise _stands_alone(_plain(flag), argument, flags)
             joined.append(argument)
             loose += [] if argument.startswith("-") else [argument]
         elif takes.several and not equals:
@@ -147,3 +149,10 @@ def _nothing(takes: Takes, flag: str, behind: str | None) -> ArgumentError:
     """What is said where the value of an option is missing, or looks like another option."""
     remedy = "" if behind is None or takes.kind is not str else f"If {behind!r} is the text: {flag}={behind}."
     return wrong(takes.name, expected=takes.expected, got=shown("nothing"), remedy=remedy)
+
+
+def _stands_alone(flag: str, argument: str, flags: Collection[str]) -> ArgumentError:
+    """What is said where a value stands behind an option that takes none."""
+    other = f"--no-{flag[2:]}"
+    expected = f"{flag} alone" + (f", or {other}" if other in flags else "")
+    return wrong(flag.lstrip("-").replace("-", "_"), expected=expected, got=shown(repr(argument)))

@@ -156,11 +156,14 @@ def check_kind(argument: str, value: Tensor, weight: Tensor) -> None:
             remedy=f"Convert it: {argument}.to({weight.dtype}), or the layer: layer.to({value.dtype}).",
         )
     if value.device != weight.device:
+        remedy = f"Move it: {argument}.to('{weight.device}'), or the layer: layer.to('{value.device}')."
+        if value.is_meta:
+            remedy = f"It has no values that could be moved: make one there, with device='{weight.device}'."
         raise wrong(
             argument,
             expected=f"a tensor on the weights' device {weight.device}",
             got=shown(str(value.device)),
-            remedy=f"Move it: {argument}.to('{weight.device}'), or the layer: layer.to('{value.device}').",
+            remedy=remedy,
         )
 
 

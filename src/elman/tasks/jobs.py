@@ -209,7 +209,7 @@ def _report(
     ending = "stopped early, after" if outcome.ending == "stopped early" else "trained"
     console.print(
         f"{ending} {len(outcome.history)} epochs in {outcome.seconds:.1f} s; "
-        f"best epoch {outcome.best_epoch}; "
+        f"best epoch {outcome.best_epoch}{_averaged(options, outcome)}; "
         f"see {folder.where}/{CARD}",
         highlight=False,
         soft_wrap=True,
@@ -218,3 +218,19 @@ def _report(
 
 def _mean(history: Sequence[Mapping[str, Any]], name: str) -> float:
     return sum(record.get(name, 0.0) for record in history) / max(len(history), 1)
+
+
+def _averaged(options: TrainOptions, outcome: Outcome) -> str:
+    """Whether the weights that are kept are a mean, where one was asked for."""
+    said = [record["averaged"] for record in outcome.history if "averaged" in record]
+    if not said or not outcome.best_epoch:
+        return ""
+    if outcome.history[outcome.best_epoch - 1].get("averaged"):
+        return ", of averaged weights"
+    if any(said):
+        return ", of weights before they were averaged"
+    return ", of weights that were never averaged" + (
+        f" (validation was never worse than {options.average_after} epochs before)"
+        if options.average_after is not None
+        else ""
+    )

@@ -12,7 +12,7 @@ from elman.errors import ArgumentError, DataError, RunError, wrong
 from elman.tasks.figures_table import figures_table
 from elman.tasks.saved import open_model
 from elman.tasks.task import Model, More, Task
-from elman.train.durable import write_bytes, write_json
+from elman.train.durable import replacing, write_json
 from elman.train.options import TrainOptions, check, from_mapping, rules
 from elman.train.run_folder import PREDICTIONS, RunFolder
 
@@ -74,7 +74,8 @@ def predict(
     more = part_of(task, data, options, labelled=False)
     _say(console, more)
     table = task.predictions(model, more.part)
-    write_bytes(Path(out), table.write_csv().encode())
+    with replacing(Path(out)) as file:  # as text in memory it would take more than the table itself
+        table.write_csv(file)
     said = f"{len(table):,} predictions for {more.called} written to {out}"
     console.print(said, highlight=False, markup=False, soft_wrap=True)
     return len(table)

@@ -6,33 +6,43 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from elman.errors import RunError
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` in one step; on any failure the former file is untouched.
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write into, which replaces `path` in one step at the end; on any failure the former file is
+    untouched.
 
     Raises `RunError` if the disk is full or the folder cannot be written.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")  # several processes may write one file
     try:
         with open(beside, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
         _sync_folder(path.parent)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
         kept = "The former file is whole. " if path.exists() else ""
         raise RunError(
             f"{path}: could not be written ({error.strerror or error}). {kept}"
             "Free some space or name another folder, then go on with --resume."
         ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """`replacing` by `content`."""
+    with replacing(path) as file:
+        file.write(content)
 
 
 def write_text(path: Path, content: str) -> None:

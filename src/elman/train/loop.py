@@ -342,6 +342,8 @@ class _Training:
             "rank": progress.ranks[-1][0],
             "best": best,
         }
+        if self.options.average or self.options.average_after is not None:
+            record["averaged"] = self.average.begun  # whether the figures are those of averaged weights
         progress.history.append(record)
         progress.position = Position(epoch=position.epoch + 1, step=position.step)
         if best:

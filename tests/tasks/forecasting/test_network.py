@@ -184,7 +184,7 @@ def test_truncated_gradients() -> None:
     x = torch.randn(9, 2, body.input_size, requires_grad=True)  # type: ignore
     whole, state = _walk(body, x, None)  # type: ignore
     part, ended = _walk(body, x, 4)  # type: ignore
-    torch.testing.assert_close(part, whole)
+    torch.testing.assert_close(part, whole[-4:])  # those before are read by nothing
     torch.testing.assert_close(ended, state)
     part[-1].sum().backward()
     assert x.grad is not None

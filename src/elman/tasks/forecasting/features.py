@@ -156,7 +156,8 @@ def _covariate(panel: Panel, name: str, ends: np.ndarray) -> Covariate:
         mean = sum(float(values[rows].sum()) for rows in _inside(panel, ends)) / count
         square = sum(float(np.square(values[rows] - mean).sum()) for rows in _inside(panel, ends)) / count
         deviation = float(np.sqrt(square))
-        return Covariate(name, mean, deviation if deviation > SMALLEST_DEVIATION else 1.0)
+        varied = deviation > SMALLEST_DEVIATION * (1 + abs(mean))
+        return Covariate(name, mean, deviation if varied else 1.0)
     codes, names = panel.categories[name]
     seen = np.unique(np.concatenate([np.unique(codes[rows]) for rows in _inside(panel, ends)]))
     seen = seen[seen >= 0]

@@ -245,8 +245,9 @@ def _inputs(batch: Batch, level: Tensor, size: Tensor) -> Tensor:
 
 
 def _walk(body: Recurrent, x: Tensor, bptt: int | None) -> tuple[Tensor, Any]:
-    """The layers over x (T, B, F), with a gradient through the last `bptt` steps only, None for all."""
-    return truncated(lambda x, lengths, state: body(x, state, lengths), x, None, bptt)
+    """The layers over x (T, B, F), with a gradient through the last `bptt` steps only, None for all; the
+    outputs of those before are not returned."""
+    return truncated(lambda x, lengths, state: body(x, state, lengths), x, None, bptt, lambda *_: None)
 
 
 def _width(body: Recurrent) -> int:

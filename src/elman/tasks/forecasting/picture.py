@@ -66,7 +66,8 @@ def _draw_one(
     ahead = stamps[origin - begin :]
     truth = np.where(part.observed[row, :, column], part.truth[row, :, column], np.nan)
     if not np.isnan(truth).all():
-        axes.plot(ahead, truth, color="black", label="what came")
+        last = past[-1:]  # from there on, so that no gap stands between the two lines
+        axes.plot(stamps[origin - begin - len(last) :], [*last, *truth], color="black", label="what came")
     axes.plot(ahead, part.point[row, :, column], color="tab:blue", label="forecast")
     for place, level in enumerate(levels):
         low, high = part.intervals[row, :, column, place].T

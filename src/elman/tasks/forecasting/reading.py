@@ -57,7 +57,7 @@ def splits_of(panel: Panel, options: ForecastOptions, *, test_share: float) -> S
                 f"within the {int(panel.ends.max()):,} steps there are, got none by {options.split}. "
                 "Choose other numbers of steps, 0 for a part that is not wanted."
             )
-    notes = [*panel.notes, *_constant(panel, train), *_short(train, options)]
+    notes = [*panel.notes, *_constant(panel, train), *_steady(panel, train), *_short(train, options)]
     return Splits(train, valid, _measured(test, options), notes=tuple(notes))
 
 
@@ -245,3 +245,25 @@ def _constant(panel: Panel, train: Windows) -> list[str]:
         return []
     listed = ", ".join(flat[:5]) + (" …" if len(flat) > 5 else "")
     return [f"{len(flat):,} constant in the training part, without a MASE: {listed}"]
+
+
+def _steady(panel: Panel, train: Windows) -> list[str]:
+    """A note on covariates that never change in the training part: nothing is learned from them."""
+    columns = (*panel.columns.known, *panel.columns.past, *panel.columns.static)
+    ends = np.minimum(panel.ends, np.maximum(train.stops - 1 + train.horizon, 1))
+
+    def changes(values: np.ndarray) -> bool:
+        for rows, series, within in panel.pieces():
+            if (values[rows][within < ends[series]] != values[0]).any():
+                return True
+        return False
+
+    steady = [
+        repr(name)
+        for name in columns
+        if not changes(panel.numbers[name] if name in panel.numbers else panel.categories[name][0])
+    ]
+    if not steady:
+        return []
+    listed = ", ".join(steady[:8]) + (" …" if len(steady) > 8 else "")
+    return [f"{len(steady):,} of {len(columns):,} covariates never change in the training part: {listed}"]

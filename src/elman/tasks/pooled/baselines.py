@@ -22,6 +22,7 @@ from elman.data.text_store import StoredTexts
 BAG, TFIDF, SUMMARY = "bag of words", "TF-IDF", "summary features"
 MOST = 10_000  # training series that are learned from; of larger sets a share; examples looked at together
 MOST_TEXT = 200 << 20  # bytes of training texts that are learned from, likewise: their counts are in memory
+PIECE = 16 << 20  # bytes of texts that are looked at together, about
 WORDS = r"(?u)\b\w+\b"  # also of one letter
 
 
@@ -74,8 +75,11 @@ def learned_rules(
 
 def _in_turn(part: Examples) -> Iterator[Examples]:
     """The examples, some at a time: what rules read of one can be more than the example itself."""
-    for begin in range(0, len(part), MOST):
-        yield part.select(np.arange(begin, min(begin + MOST, len(part))))
+    some = MOST
+    if isinstance(part.inputs, StoredTexts) and part.inputs.size:  # of long texts fewer
+        some = max(min(some, len(part) * PIECE // part.inputs.size), 1)
+    for begin in range(0, len(part), some):
+        yield part.select(np.arange(begin, min(begin + some, len(part))))
 
 
 def _as_they_are(texts: Any) -> Any:

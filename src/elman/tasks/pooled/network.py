@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 
 from elman.cells import Cell
@@ -15,7 +16,7 @@ from elman.tasks.convolution import Convolution
 from elman.tasks.inputs import Inputs
 from elman.tasks.network import Body
 from elman.tasks.pooled.options import PooledOptions
-from elman.tasks.pooled.pooling import pool_named
+from elman.tasks.pooled.pooling import HEADS, pool_named
 from elman.tasks.truncated import truncated
 
 
@@ -33,17 +34,22 @@ class SequenceNetwork(nn.Module):
                 stride=options.stride,
             )
         self.body = Body(inputs, cell, options, front)
-        self.pool = pool_named(options.pooling or "max", self.body.width)
+        self.pooling = options.pooling or "max"
+        self.pool = pool_named(self.pooling, self.body.width)
         self.output_dropout = nn.Dropout(options.dropout or 0.0)
         self.output = nn.Linear(self.body.width, outputs)
         self.bptt = options.bptt
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(T, B, F) numbers or (T, B) tokens, lengths (B,) or None, to (B, K)."""
-        steps, state = truncated(self.body, x, lengths, self.bptt)
+        head = HEADS[self.pooling]() if self.pooling in HEADS else None
+        steps, state = truncated(self.body, x, lengths, self.bptt, head)
         first = state[0] if isinstance(state, tuple) else state
         ends = first[-(1 + self.body.recurrent.bidirectional) :]
         read = lengths if self.body.front is None else self.body.front.lengths(lengths)
+        if head is not None and head.row is not None:
+            whole = torch.full(x.shape[1:2], len(x), device=x.device) if read is None else read
+            steps, read = head.joined(steps, whole)
         return self.output(self.output_dropout(self.pool(steps, ends, read)))
 
 

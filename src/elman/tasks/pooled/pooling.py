@@ -77,6 +77,55 @@ class Attention(nn.Module):
         return (scores.softmax(0) * steps).sum(0)
 
 
+class Head:
+    """Steps that are pooled as they come, and not kept: what is left of them is one row, before those to
+    come. Called with outputs (n, B, D) and how many of them are each sequence's own, (B,) or None for all.
+    """
+
+    def __init__(self) -> None:
+        self.row: Tensor | None = None
+
+    def __call__(self, steps: Tensor, own: Tensor | None) -> None:
+        pass
+
+    def joined(self, steps: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """(steps, lengths) that are pooled to the same as all steps are: `steps` (n, B, D) are the last ones
+        of sequences of these lengths (B,)."""
+        return steps, lengths
+
+
+class SumHead(Head):
+    """Their sum, for the mean."""
+
+    def __call__(self, steps: Tensor, own: Tensor | None) -> None:
+        total = steps.sum(0, dtype=torch.promote_types(steps.dtype, torch.float32))
+        self.row = total if self.row is None else self.row + total
+
+    def joined(self, steps: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.row is not None
+        return _behind(self.row, steps), lengths
+
+
+class LargestHead(Head):
+    """The largest values; none yet (-inf) of a sequence that had no step."""
+
+    def __call__(self, steps: Tensor, own: Tensor | None) -> None:
+        if own is not None:
+            time = torch.arange(len(steps), device=steps.device)[:, None]
+            steps = steps.masked_fill((time >= own)[:, :, None], -torch.inf)
+        found = steps.amax(0)
+        self.row = found if self.row is None else torch.maximum(self.row, found)
+
+    def joined(self, steps: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.row is not None
+        row = self.row.masked_fill((lengths == 0)[:, None], 0.0)
+        return _behind(row, steps), lengths.clamp(max=len(steps)) + 1
+
+
+def _behind(row: Tensor, steps: Tensor) -> Tensor:
+    return torch.cat([row[None].to(steps.dtype), steps])
+
+
 def _past(steps: Tensor, lengths: Tensor) -> Tensor:
     """(T, B, 1) bool: the steps past a length; an empty sequence keeps its first step, which is zero."""
     time = torch.arange(len(steps), device=steps.device)[:, None]
@@ -90,6 +139,9 @@ POOLS: Mapping[str, Callable[[int], Pool]] = {
     "max": lambda width: largest,
     "attention": Attention,
 }
+
+#: by name: how a pooling takes in steps that are not kept; attention learns from all of them
+HEADS: Mapping[str, Callable[[], Head]] = {"last": Head, "mean": SumHead, "max": LargestHead}
 
 
 def pool_named(name: str, width: int) -> Pool:
