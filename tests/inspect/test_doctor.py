@@ -138,8 +138,12 @@ def test_over_fitting(pixels: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_too_large_a_step(vowels: tuple[list[np.ndarray], np.ndarray]) -> None:
     options = {"cell": "rnn", "epochs": 8, "pooling": "mean", "schedule": "constant", "dropout": 0.0}
-    finding = Patient(*vowels, learning_rate=1.0, clip=0.0, **options).findings()["too large a step"]
-    assert "--learning-rate 0.1 (now 1)" in finding.remedy
+    ill = [
+        Patient(*vowels, learning_rate=1.0, clip=0.0, seed=seed, **options).findings() for seed in range(4)
+    ]
+    seen = [found["too large a step"] for found in ill if "too large a step" in found]
+    assert len(seen) >= 2  # such a training is chaos: some of them look as if they went well
+    assert all("--learning-rate 0.1 (now 1)" in finding.remedy for finding in seen)
     assert "too large a step" not in Patient(*vowels, learning_rate=0.003, **options).findings()
 
 
