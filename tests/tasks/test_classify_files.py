@@ -117,7 +117,7 @@ def test_ts_files_in_a_folder_and_odd_classes(tmp_path: Path, data_folder: Path)
     assert padding < 10
 
 
-def test_a_label_seen_once_and_a_class_that_a_part_lacks_are_said(tmp_path: Path, data_folder: Path) -> None:
+def test_a_class_that_is_new_and_one_seen_once(tmp_path: Path, data_folder: Path) -> None:
     lines = (data_folder / "names" / "names.tsv").read_text().splitlines()
     kept = [line for line in lines if line.startswith(("Czech", "Polish", "Scottish"))]
     alone = next(line for line in lines if line.startswith("Korean"))
@@ -131,9 +131,30 @@ def test_a_label_seen_once_and_a_class_that_a_part_lacks_are_said(tmp_path: Path
         "Correct it, leave the row out, or train on examples of it."
     )
     assert not (tmp_path / "run").exists()
-    said = learn(tmp_path / "names.tsv", tmp_path / "run", header="no")
+    told = (
+        f"names.tsv: expected two examples of each class or more, got one of 'Korean', in row {len(kept) + 1}"
+    )
+    with pytest.raises(DataError, match=told):
+        learn(tmp_path / "names.tsv", tmp_path / "run", header="no")
+    assert not (tmp_path / "run").exists()
+    said = learn(tmp_path / "names.tsv", tmp_path / "run", header="no", rare_labels="keep")
     assert "seen once in the training data: 'Korean'" in said
     assert "no example of 'Korean' in the test data: nothing is known of it there" in said
+
+
+def test_a_part_of_its_own_that_lacks_a_class(tmp_path: Path, data_folder: Path) -> None:
+    lines = (data_folder / "names" / "names.tsv").read_text().splitlines()
+    kept = [line for line in lines if line.startswith(("Czech", "Polish", "Scottish"))]
+    (tmp_path / "names.tsv").write_text("\n".join(kept) + "\n")
+    (tmp_path / "more.tsv").write_text("\n".join(kept[:3]) + "\n")
+    options = {"header": "no", "test": str(tmp_path / "more.tsv")}
+    with pytest.raises(
+        DataError, match=r"more\.tsv: expected examples of every class in the test data, got none of"
+    ):
+        learn(tmp_path / "names.tsv", tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+    said = learn(tmp_path / "names.tsv", tmp_path / "run", rare_labels="keep", **options)
+    assert "in the test data: nothing is known of it there" in said
 
 
 def test_labels_that_are_all_different_and_empty_texts(tmp_path: Path, data_folder: Path) -> None:

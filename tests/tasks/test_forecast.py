@@ -376,6 +376,14 @@ def test_constant_series_are_said_and_have_no_mase(table: pl.DataFrame) -> None:
     np.testing.assert_allclose(said["y_hat"], 3.0, atol=0.5)
 
 
+def test_series_that_are_all_constant_are_refused(table: pl.DataFrame) -> None:
+    flat = table[:600].with_columns(pl.col(pl.Float64).map_batches(lambda column: column * 0 + 3))
+    with pytest.raises(
+        DataError, match=r"df: expected a target that changes, got the same number at every step"
+    ):
+        Forecaster(**{**QUICK, "epochs": 1, "windows": 200}).fit(flat)
+
+
 def test_constant_covariates_are_said(air: pl.DataFrame, tmp_path: Path) -> None:
     """TEMP changes, though only behind the training part, and so does wind in its first row alone."""
     steady = air.with_columns(

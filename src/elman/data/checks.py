@@ -121,6 +121,30 @@ def check_spread(numbers: np.ndarray, source: str) -> None:
         )
 
 
+def check_rare(train: Examples, parts: Mapping[str, Examples]) -> None:
+    """Raise `DataError` for a class with one example in `train`, or with none in one of the other parts."""
+    classes, first, counts = np.unique(_labels(train), return_index=True, return_counts=True)
+    keep = "or keep what is rare: --rare-labels keep."
+    if (counts == 1).any():
+        alone = int((counts == 1).argmax())
+        raise DataError(
+            f"{train.source}: expected two examples of each class or more, got one of "
+            f"{classes[alone : alone + 1].tolist()[0]!r}, in row {first[alone] + train.first_row}. "
+            f"Add examples of it, correct the label, leave the row out, {keep}"
+        )
+    for name, part in parts.items():
+        if len(missing := np.setdiff1d(classes, _labels(part))):
+            raise DataError(
+                f"{part.source}: expected examples of every class in the {name} data, got none of "
+                f"{_listed(missing.tolist())}. Add some, name other data, {keep}"
+            )
+
+
+def _labels(examples: Examples) -> np.ndarray:
+    assert examples.labels is not None
+    return examples.labels
+
+
 def class_notes(
     train: np.ndarray | None, others: Mapping[str, np.ndarray | None], *, unit: str = "example"
 ) -> list[str]:

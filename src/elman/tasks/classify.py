@@ -18,7 +18,7 @@ from torch import Tensor
 
 from elman.data import Examples, Splits
 from elman.data.arrays import examples_of
-from elman.data.checks import check_examples, class_notes, classes_of, encode_labels
+from elman.data.checks import check_examples, check_rare, class_notes, classes_of, encode_labels
 from elman.data.splits import hold_out
 from elman.errors import DataError
 from elman.tasks.classifying.baselines import learned_classifiers
@@ -93,6 +93,11 @@ class Classify(PooledTask[ClassifyOptions]):
 
     def check_part(self, part: Examples, train: Examples) -> None:
         encode_labels(part, classes_of(train))  # no class that is not in the training data
+
+    def check_parts(self, train: Examples, parts: Mapping[str, Examples], options: ClassifyOptions) -> None:
+        super().check_parts(train, parts, options)
+        if options.rare_labels == "refuse":
+            check_rare(train, parts)
 
     def hold_out(self, examples: Examples, share: float, seed: int) -> tuple[Examples, Examples | None]:
         return hold_out(examples, share, seed)

@@ -235,7 +235,10 @@ def _short(train: Windows, options: ForecastOptions) -> list[str]:
 
 
 def _constant(panel: Panel, train: Windows) -> list[str]:
-    """A note on series whose targets never change in the training part: MASE has no unit there."""
+    """A note on series whose targets never change in the training part: MASE has no unit there.
+
+    Raises `DataError` where that is all of them.
+    """
     flat = []
     for n, (start, stop) in enumerate(zip(panel.starts, train.stops + train.horizon - 1, strict=True)):
         for c, target in enumerate(panel.columns.targets):
@@ -244,6 +247,11 @@ def _constant(panel: Panel, train: Windows) -> list[str]:
     if not flat:
         return []
     listed = ", ".join(flat[:5]) + (" …" if len(flat) > 5 else "")
+    if len(flat) == len(panel.ids) * len(panel.columns.targets):
+        raise DataError(
+            f"{panel.source}: expected a target that changes, got the same number at every step of the "
+            f"training part: {listed}. Check that the right column is taken as the target, or train on more of it."
+        )
     return [f"{len(flat):,} constant in the training part, without a MASE: {listed}"]
 
 

@@ -50,6 +50,11 @@ class PooledTask(Task[P, Examples]):
     def check_part(self, part: Examples, train: Examples) -> None:
         """Raise `DataError` for answers of another part that do not go with those of the training data."""
 
+    def check_parts(self, train: Examples, parts: Mapping[str, Examples], options: P) -> None:
+        """`check_part` of all that came by themselves; nothing is held out of the training data yet."""
+        for part in parts.values():
+            self.check_part(part, train)
+
     @abstractmethod
     def hold_out(self, examples: Examples, share: float, seed: int) -> tuple[Examples, Examples | None]:
         """Examples to keep and those held out; None if the share comes to nothing."""
@@ -92,9 +97,8 @@ class PooledTask(Task[P, Examples]):
                 check_examples(examples)
         self.check_train(train)
         notes += _empty_notes({"train": train, **parts})
-        for examples in parts.values():
-            if examples is not None:
-                self.check_part(examples, train)
+        given = {name: part for name, part in parts.items() if part is not None}
+        self.check_parts(train, given, options)
         for part, share in (("test", options.test_share), ("valid", options.validation_share)):
             if parts[part] is None:
                 before = len(train)
