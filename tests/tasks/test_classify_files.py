@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import tarfile
 from pathlib import Path
 
@@ -155,6 +156,19 @@ def test_a_part_of_its_own_that_lacks_a_class(tmp_path: Path, data_folder: Path)
     assert not (tmp_path / "run").exists()
     said = learn(tmp_path / "names.tsv", tmp_path / "run", rare_labels="keep", **options)
     assert "in the test data: nothing is known of it there" in said
+
+
+def test_a_test_folder_with_one_class_is_taken(tmp_path: Path) -> None:
+    for folder in ("train/a", "train/b", "test/a"):
+        (tmp_path / "texts" / folder).mkdir(parents=True)
+        for number in range(6):
+            (tmp_path / "texts" / folder / f"{number}.txt").write_text(f"of {folder[-1]} number {number}")
+    with pytest.raises(
+        DataError, match="of every class in the test data, got none of 'b'"
+    ):
+        learn(tmp_path / "texts", tmp_path / "run")
+    said = learn(tmp_path / "texts", tmp_path / "run", rare_labels="keep")
+    assert re.search(r"data: \d+ train, \d+ valid, 6 test", said)
 
 
 def test_labels_that_are_all_different_and_empty_texts(tmp_path: Path, data_folder: Path) -> None:

@@ -45,9 +45,9 @@ class FileSettings:
 DEFAULT = FileSettings()
 
 
-def has_classes(folder: Path) -> bool:
-    """Whether there are two or more folders with files that can be read in `folder`."""
-    return len(_classes(folder)) > 1
+def has_classes(folder: Path, least: int = 2) -> bool:
+    """Whether there are so many folders or more with files that can be read in `folder`."""
+    return len(_classes(folder)) >= least
 
 
 def has_files(folder: Path) -> bool:

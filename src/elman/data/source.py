@@ -67,7 +67,8 @@ def read_file(
 ) -> _Read:
     """(the examples of one file, notes, the columns taken if it has columns)."""
     if path.is_dir():
-        examples, notes = (read_classes if has_classes(path) else read_plain)(path, settings)
+        read = read_classes if has_classes(path, 1 if labelled else 2) else read_plain
+        examples, notes = read(path, settings)
         return examples, tuple(notes), None
     existing(path, what=what)
     if is_idx(path):
@@ -141,4 +142,4 @@ def _stem(path: Path) -> str:
 
 
 def _readable(path: Path) -> bool:
-    return has_classes(path) if path.is_dir() else kind_of(path) in _ENDINGS or is_idx(path)
+    return has_classes(path, 1) if path.is_dir() else kind_of(path) in _ENDINGS or is_idx(path)

@@ -250,7 +250,7 @@ def _constant(panel: Panel, train: Windows) -> list[str]:
     if len(flat) == len(panel.ids) * len(panel.columns.targets):
         raise DataError(
             f"{panel.source}: expected a target that changes, got the same number at every step of the "
-            f"training part: {listed}. Check that the right column is taken as the target, or train on more of it."
+            f"training part: {listed}. Check that the right column is taken, or train on more of it."
         )
     return [f"{len(flat):,} constant in the training part, without a MASE: {listed}"]
 
