@@ -163,9 +163,7 @@ def test_a_test_folder_with_one_class_is_taken(tmp_path: Path) -> None:
         (tmp_path / "texts" / folder).mkdir(parents=True)
         for number in range(6):
             (tmp_path / "texts" / folder / f"{number}.txt").write_text(f"of {folder[-1]} number {number}")
-    with pytest.raises(
-        DataError, match="of every class in the test data, got none of 'b'"
-    ):
+    with pytest.raises(DataError, match="of every class in the test data, got none of 'b'"):
         learn(tmp_path / "texts", tmp_path / "run")
     said = learn(tmp_path / "texts", tmp_path / "run", rare_labels="keep")
     assert re.search(r"data: \d+ train, \d+ valid, 6 test", said)
