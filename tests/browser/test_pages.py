@@ -205,6 +205,7 @@ def test_the_watched_page_grows_while_a_network_is_trained(visit: Visit, tmp_pat
             page.wait_for_function(f"/Epoch [0-9]+ of 500, update/.test({said})")
             page.evaluate("document.querySelector('#curves h2').textContent = 'old'")
             page.wait_for_function("document.querySelector('#curves h2').textContent === 'Learning curves'")
+            page.wait_for_function("document.querySelectorAll('.plot').length >= 4")  # after some epochs
             assert draw_all(page) >= 4
             keep(page, "watch-light-1280")
             training.send_signal(signal.SIGINT)  # Ctrl-C: it stops, and the page hears of it
