@@ -250,3 +250,13 @@ def test_verbose(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == ""
     Classifier(**{**SMALL, "epochs": 1}, verbose=True).fit(X[:30], Y[:30])
     assert capsys.readouterr().out.startswith("epoch 1/1  train loss ")
+
+
+def test_a_class_with_one_example_is_refused_unless_it_is_to_be_kept() -> None:
+    sequences, labels = np.random.default_rng(0).normal(size=(21, 5, 2)), np.array([0, 1] * 10 + [2])
+    with pytest.raises(
+        DataError, match=r"expected two examples of each class or more, got one of 2, in row 20"
+    ):
+        Classifier(epochs=1).fit(sequences, labels)
+    kept = Classifier(epochs=1, rare_labels="keep").fit(sequences, labels)
+    assert kept.classes_.tolist() == [0, 1, 2]

@@ -124,7 +124,7 @@ def check_spread(numbers: np.ndarray, source: str) -> None:
 def check_rare(train: Examples, parts: Mapping[str, Examples]) -> None:
     """Raise `DataError` for a class with one example in `train`, or with none in one of the other parts."""
     classes, first, counts = np.unique(_labels(train), return_index=True, return_counts=True)
-    keep = "or keep what is rare: --rare-labels keep."
+    keep = "or keep what is rare: --rare-labels keep, in Python rare_labels='keep'."
     if (counts == 1).any():
         alone = int((counts == 1).argmax())
         raise DataError(

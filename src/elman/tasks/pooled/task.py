@@ -217,6 +217,7 @@ class PooledEstimator(Estimator):
         examples = examples_of(X, y)
         check_examples(examples)
         task.learn(examples)
+        task.check_parts(examples, {}, options)
         train, valid = task.hold_out(examples, options.validation_share, options.seed)
         self._learn(Splits(train, valid))
         self._take(self.model_)
